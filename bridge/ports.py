@@ -58,6 +58,11 @@ class Target(Protocol):
     Every method may raise `Unavailable`, `Refused` or `Unexpected`, and nothing else.
     """
 
+    @property
+    def key_fingerprint(self) -> str:
+        """Changes when the key changes, and says nothing else about it."""
+        ...
+
     def key_owner(self) -> KeyOwner:
         """Whose key this is. Cached by the caller."""
         ...
@@ -136,6 +141,10 @@ class Bridge:
     jitter: Callable[[], float] = field(default=lambda: 1.0)
     """A factor between 0.5 and 1.5 for back-off; constant in tests."""
 
+    def connections_of(self, target: str) -> tuple[str, ...]:
+        """The connections that speak for the target."""
+        return tuple(name for name, c in self.connections.items() if target in c.targets)
+
 
 class BoundaryError(Exception):
     """The world said no. Caught at three places only: web error handlers, the pass, the command line."""
@@ -182,6 +191,15 @@ class Conflict(BoundaryError):
 
 class NotThere(BoundaryError):
     """No such record."""
+
+
+class Declined(BoundaryError):
+    """An operator's wish that cannot be granted as things stand; the text says why, `remedy` what to do."""
+
+    def __init__(self, detail: str, *, remedy: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
 
 
 class ClaimLost(BoundaryError):

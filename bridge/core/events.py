@@ -5,6 +5,7 @@ May import: the standard library.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,13 +52,21 @@ class Reason(StrEnum):
     UNKNOWN = "unknown"
 
 
+_BECOMES_ASCII = re.compile("([\u037e\u1fef\u212a])")
+"""The characters that NFC turns into ASCII (the Kelvin sign into K): kept as they are, so that no two people merge."""
+
+
 def address_key(address: str) -> str:
-    """The form in which two addresses are compared: NFC, and ASCII letters in lower case.
+    """The form in which two addresses are compared: NFC, and ASCII letters in lower case. Twice is the same as once.
 
     Never `casefold()`: it makes ß equal to ss and the Kelvin sign equal to k, and would merge two people.
     """
-    composed = unicodedata.normalize("NFC", address.strip())
-    return "".join(c.lower() if c.isascii() else c for c in composed)
+    address = address.strip()
+    if address.isascii():
+        return address.lower()
+    parts = _BECOMES_ASCII.split(address)
+    parts[::2] = [unicodedata.normalize("NFC", part) for part in parts[::2]]
+    return "".join(c.lower() if c.isascii() else c for c in "".join(parts))
 
 
 @dataclass(frozen=True, kw_only=True)

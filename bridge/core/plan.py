@@ -130,6 +130,8 @@ class Plan:
 
     steps: tuple[Step, ...] = ()
     holds: tuple[Hold, ...] = ()
+    is_unknown: bool = False
+    """Nobody in the target was ever known under any address of the person."""
 
     @property
     def blocking(self) -> tuple[Hold, ...]:

@@ -68,15 +68,13 @@ class Policy:
     last_owner_after: timedelta | None = None
     """After this long a held last owner is removed and the service account stands in; `None` is never."""
     max_attempts: int = 12
-    """Failed tries of one case before it is held as `gave_up`: with back-off about six hours."""
+    """Failed tries of one case before it is held as `gave_up`: with back-off about two hours."""
     snapshot_for: timedelta = timedelta(seconds=60)
     """How old a look at the target may be when something is planned on it."""
     hold_look_every: timedelta = timedelta(minutes=10)
     """How often a held case is planned anew: the world may have settled it."""
     drift_every: timedelta = timedelta(hours=24)
     """How often everyone who is inactive in our records is compared with the members."""
-    skew: timedelta = timedelta(minutes=5)
-    """How far into the future a source's clock may be before its event is held."""
 
     def most_removals(self, member_count: int) -> int:
         """How many removals in the window go without a person's approval, in an organization of that size."""

@@ -1,0 +1,149 @@
+"""From what is and what must be to what is to be done: the pure `plan`.
+
+Empty when the organization is as it must be, which is also how a removal is verified: there is no second opinion
+about "gone". May import: everything else in `core`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from bridge.core.case import Case
+from bridge.core.organization import Level, Member, Organization
+from bridge.core.plan import CancelInvite, HoldCode, Plan, RemoveMember, SetLevel, Step
+from bridge.core.policy import Policy
+from bridge.core.safeguards import SAFEGUARDS, Considered, Facts, Leaver
+
+
+def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
+    """The steps that take the person out, in order, and the holds that stand against them.
+
+    With a blocking hold the steps are what would be done on release. A release covers the holds it names as long as
+    every step is among those that were approved.
+    """
+    organization = facts.organization
+    mine, contested = _accounts(facts)
+    to_go = mine or (contested if case.removed_at is None else ())
+    members = tuple(m for m in to_go if m.user_uuid != organization.key_uuid)
+    look_alikes = _look_alikes(facts, mine)
+    invites = tuple(
+        CancelInvite(invite_id=i.invite_id, email=i.email, level=i.level)
+        for i in organization.invites
+        if i.address in (facts.leaver.addresses | {m.address for m in mine}) and i.address not in facts.claimed
+    )
+    steps: list[Step] = list(invites) if case.scope == "organization" else []
+    missing = False
+    for member in members if case.scope == "organization" else ():
+        if member.level is Level.OWNER:
+            if not _staying_owners(organization, facts):
+                successor = _successor(organization, facts, policy)
+                missing = successor is None
+                if successor is not None and successor.level is not Level.OWNER:
+                    steps.append(_set_level(successor, Level.OWNER))
+            steps.append(_set_level(member, Level.MEMBER))
+        steps.append(RemoveMember(user_uuid=member.user_uuid, email=member.email, level=member.level))
+    is_unknown = not (mine or invites or look_alikes or contested or facts.was_known)
+    considered = Considered(
+        case=case,
+        facts=facts,
+        policy=policy,
+        now=now,
+        steps=tuple(dict.fromkeys(steps)),
+        members=mine,
+        contested=contested,
+        look_alikes=look_alikes,
+        missing_successor=missing,
+        is_unknown=is_unknown,
+    )
+    found = [hold for safeguard in SAFEGUARDS if (hold := safeguard(considered)) is not None]
+    whole = Plan(steps=considered.steps, holds=tuple(found), is_unknown=is_unknown)
+    return _less_what_was_released(whole, case)
+
+
+def departing(organization: Organization, leavers: Iterable[Leaver]) -> frozenset[str]:
+    """The accounts of everyone who is leaving, by link or exact address."""
+    by_address = {m.address: m.user_uuid for m in organization.members}
+    found: set[str] = set()
+    for leaver in leavers:
+        named = {by_address[a] for a in leaver.addresses if a in by_address}
+        found |= (named | leaver.accounts) - leaver.dismissed
+    return frozenset(found & {m.user_uuid for m in organization.members})
+
+
+def look_alike_key(address: str) -> str:
+    """What two addresses share when a human would take them for the same person's: no tag, no dots, folded.
+
+    Only ever used to ask, never to choose whom to remove.
+    """
+    local, _, domain = unicodedata.normalize("NFKC", address).casefold().rpartition("@")
+    return f"{local.split('+')[0].replace('.', '')}@{domain}"
+
+
+def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+    """The members who are this person, and those that another active person now claims."""
+    leaver = facts.leaver
+    mine: list[Member] = []
+    contested: list[Member] = []
+    for member in facts.organization.members:
+        if member.user_uuid in leaver.dismissed:
+            continue
+        if member.user_uuid not in leaver.accounts and member.address not in leaver.addresses:
+            continue
+        is_claimed = member.user_uuid in facts.claimed or member.address in facts.claimed
+        (contested if is_claimed else mine).append(member)
+    return tuple(mine), tuple(contested)
+
+
+def _look_alikes(facts: Facts, mine: tuple[Member, ...]) -> tuple[Member, ...]:
+    leaver = facts.leaver
+    keys = {look_alike_key(a) for a in leaver.addresses}
+    known = {m.user_uuid for m in mine} | leaver.dismissed | facts.departing
+    return tuple(
+        m
+        for m in facts.organization.members
+        if m.user_uuid not in known
+        and m.user_uuid not in facts.claimed
+        and m.address not in facts.claimed
+        and m.user_uuid != facts.organization.key_uuid
+        and look_alike_key(m.email) in keys
+    )
+
+
+def _staying_owners(organization: Organization, facts: Facts) -> tuple[Member, ...]:
+    return tuple(m for m in organization.human_owners if m.user_uuid not in facts.departing)
+
+
+def _successor(organization: Organization, facts: Facts, policy: Policy) -> Member | None:
+    """The first listed successor who is a member and stays; then, if allowed, the admin who joined first."""
+    fit = [
+        m
+        for m in organization.members
+        if m.user_uuid != organization.key_uuid
+        and m.user_uuid not in facts.departing
+        and m.address not in facts.unfit
+        and m.address not in policy.protected
+    ]
+    by_address = {m.address: m for m in fit}
+    for address in policy.successors:
+        if address in by_address:
+            return by_address[address]
+    admins = [m for m in fit if m.level is Level.ADMIN and m.joined_at is not None]
+    if policy.longest_standing_admin and admins:
+        return min(admins, key=lambda m: (m.joined_at, m.user_uuid))
+    return None
+
+
+def _set_level(member: Member, level: Level) -> SetLevel:
+    return SetLevel(user_uuid=member.user_uuid, email=member.email, level=level, before=member.level)
+
+
+def _less_what_was_released(whole: Plan, case: Case) -> Plan:
+    approval = case.released
+    if approval is None or not {s.canonical for s in whole.steps} <= approval.steps:
+        return whole
+    covered = approval.codes | ({HoldCode.NO_SUCCESSOR} if HoldCode.LAST_OWNER in approval.codes else set())
+    holds = tuple(h for h in whole.holds if h.code not in covered or not h.is_releasable)
+    return replace(whole, holds=holds)

@@ -1,0 +1,358 @@
+"""When the bridge refuses to act by itself: one function per safeguard, all in one list.
+
+Each takes what is `Considered` and gives a `Hold` with its numbers and its remedy, or `None`.
+`docs/safeguards.md` has a row for each code. May import: `case`, `plan`, `organization`, `policy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bridge.core.case import Case
+from bridge.core.organization import Level, Member, Organization
+from bridge.core.plan import CancelInvite, Hold, HoldCode, RemoveMember, SetLevel, Step
+from bridge.core.policy import Mode, OnNoMatch, OnReturn, OnSuspend, Policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaver:
+    """How one person who is leaving may be known in the target."""
+
+    person_id: int
+    accounts: frozenset[str] = frozenset()
+    """Accounts (user UUIDs) that are this person's."""
+    dismissed: frozenset[str] = frozenset()
+    """Accounts that an operator said are not this person's."""
+    addresses: frozenset[str] = frozenset()
+    """Every address ever seen, as compare keys."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """One step of this case that the target answered 2xx since it was last verified."""
+
+    canonical: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Everything a plan is made from, besides the case, the policy and the time."""
+
+    organization: Organization
+    leaver: Leaver
+    was_known: bool = False
+    """Whether the person was ever a member, as far as we know."""
+    departing: frozenset[str] = frozenset()
+    """Accounts of everyone who has an open case at this target, this person's among them."""
+    claimed: Mapping[str, str] = field(default_factory=dict)
+    """Account or address → what to call the other, active person whose it now is."""
+    active_in: tuple[str, ...] = ()
+    """Other connections to this target in which the person is active."""
+    is_reactivated: bool = False
+    """No source says out any more."""
+    unfit: frozenset[str] = frozenset()
+    """Addresses of people who have a record at an identity provider, but no active one."""
+    removals_in_window: int = 0
+    """Removals in the policy's window that nobody approved."""
+    intents: int = 0
+    """Removals still to come that nobody approved, this one included."""
+    done: tuple[Done, ...] = ()
+    on_no_match: OnNoMatch = OnNoMatch.HOLD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Considered:
+    """What a safeguard looks at: the intended steps and whom they were made for."""
+
+    case: Case
+    facts: Facts
+    policy: Policy
+    now: datetime
+    steps: tuple[Step, ...]
+    members: tuple[Member, ...]
+    """Members who are this person, exactly or by link."""
+    contested: tuple[Member, ...]
+    """Members whose address or account now belongs to another, active person."""
+    look_alikes: tuple[Member, ...]
+    missing_successor: bool = False
+    is_unknown: bool = False
+
+    @property
+    def organization(self) -> Organization:
+        """The snapshot that the steps were made on."""
+        return self.facts.organization
+
+
+def _self(c: Considered) -> Hold | None:
+    if not any(m.user_uuid == c.organization.key_uuid for m in c.members):
+        return None
+    return Hold(
+        code=HoldCode.SELF,
+        message="The leaver's account is the one whose API key the bridge uses.",
+        remedy="Give the bridge the key of a dedicated owner account; then this case goes on by itself.",
+        is_releasable=False,
+    )
+
+
+def _key_not_owner(c: Considered) -> Hold | None:
+    touches = any(isinstance(s, SetLevel) for s in c.steps)
+    if not touches or c.organization.key_is_owner:
+        return None
+    return Hold(
+        code=HoldCode.KEY_NOT_OWNER,
+        message="An owner must be stepped down, and the bridge's key does not belong to an owner.",
+        remedy="Make the key's account an owner in PostHog, or configure the key of an owner.",
+        is_releasable=False,
+    )
+
+
+def _stand_in_is_due(c: Considered) -> bool:
+    after = c.policy.last_owner_after
+    return after is not None and c.now - c.case.opened_at >= after
+
+
+def _no_successor(c: Considered) -> Hold | None:
+    if not c.missing_successor or _stand_in_is_due(c):
+        return None
+    listed = ", ".join(c.policy.successors) or "nobody"
+    return Hold(
+        code=HoldCode.NO_SUCCESSOR,
+        message=f"The last human owner is leaving and no successor can take over (listed: {listed}).",
+        remedy="List a successor who is a member, active and staying, under targets.NAME.successors, or make another "
+        "member owner in PostHog.",
+    )
+
+
+def _last_owner(c: Considered) -> Hold | None:
+    lowered = [s for s in c.steps if isinstance(s, SetLevel) and s.before is Level.OWNER and s.level < Level.OWNER]
+    if not lowered or _stand_in_is_due(c):
+        return None
+    after = c.organization
+    for step in c.steps:
+        after = step.after(after)
+    staying = [m for m in after.human_owners if m.user_uuid not in c.facts.departing]
+    if staying:
+        return None
+    return Hold(
+        code=HoldCode.LAST_OWNER,
+        message=f"No staying human owner would be left: {len(c.organization.human_owners)} human owner(s) now, "
+        "0 who stay afterwards.",
+        remedy="Name a successor. Or release with a reason: then only the bridge's service account is an owner, and "
+        "everyone is told until a human owner is named.",
+        needs_reason=True,
+    )
+
+
+def _protected(c: Considered) -> Hold | None:
+    hit = sorted(c.policy.protected & (c.facts.leaver.addresses | {m.address for m in c.members}))
+    if not hit or not c.steps:
+        return None
+    return Hold(
+        code=HoldCode.PROTECTED,
+        message=f"{', '.join(hit)} is on the list of protected people.",
+        remedy="Release it if this account is really to go.",
+    )
+
+
+def _active_elsewhere(c: Considered) -> Hold | None:
+    if not c.facts.active_in or c.case.is_operators or not c.steps:
+        return None
+    return Hold(
+        code=HoldCode.ACTIVE_ELSEWHERE,
+        message=f"{c.case.source} says gone, {', '.join(c.facts.active_in)} says active.",
+        remedy="Deactivate the person there too, or release if the person is to go anyway.",
+    )
+
+
+def _recycled(c: Considered) -> Hold | None:
+    if not c.contested or c.case.removed_at is not None:
+        return None
+    other = c.contested[0]
+    owner = c.facts.claimed.get(other.user_uuid) or c.facts.claimed.get(other.address, "")
+    return Hold(
+        code=HoldCode.RECYCLED,
+        message=f"{other.email} now belongs to another active person ({owner}).",
+        remedy="Cancel this case if the account is the new person's; release if it is the leaver's after all.",
+        is_blocking=not c.members,
+    )
+
+
+def _suspended(c: Considered) -> Hold | None:
+    if not c.case.is_suspension or c.policy.on_suspend is OnSuspend.REMOVE or not c.steps:
+        return None
+    return Hold(
+        code=HoldCode.SUSPENDED,
+        message=f"{c.case.source} says suspended or on leave, not gone.",
+        remedy="Release to remove anyway, or set policy.on_suspend.",
+    )
+
+
+def _ambiguous(c: Considered) -> Hold | None:
+    if not c.look_alikes:
+        return None
+    names = ", ".join(f"{m.email} ({m.user_uuid})" for m in c.look_alikes)
+    count = len(c.look_alikes)
+    beside = bool(c.members) or c.facts.was_known
+    return Hold(
+        code=HoldCode.AMBIGUOUS,
+        message=f"{count} account(s) look like the leaver's but are not an exact match: {names}.",
+        remedy="`link SUBJECT MEMBER` if an account is the leaver's (`--not` if it is somebody else's), or release to "
+        "let them be.",
+        is_blocking=not beside,
+    )
+
+
+def _never_seen(c: Considered) -> Hold | None:
+    if not c.is_unknown:
+        return None
+    return Hold(
+        code=HoldCode.NEVER_SEEN,
+        message=f"Nobody in the organization was ever known under any address of {c.case.subject.label}.",
+        remedy="`link SUBJECT MEMBER` if the person has an account under another address; release if not a member.",
+    )
+
+
+def _too_many(c: Considered) -> Hold | None:
+    is_own_decision = not (c.case.was_approved or c.case.is_emergency or c.case.removed_at)
+    if not is_own_decision or not any(isinstance(s, RemoveMember) for s in c.steps):
+        return None
+    count = len(c.organization.members)
+    most = c.policy.most_removals(count)
+    planned = c.facts.removals_in_window + max(1, c.facts.intents)
+    if planned <= most:
+        return None
+    minutes = int(c.policy.window / timedelta(minutes=1))
+    return Hold(
+        code=HoldCode.TOO_MANY,
+        message=f"{planned} removals in {minutes} minutes ({c.facts.removals_in_window} done, {c.facts.intents} to come) "
+        f"in an organization of {count}; {most} go without approval.",
+        remedy="Look at the batch: release all or some of it, or take it back at the identity provider.",
+    )
+
+
+def _stale(c: Considered) -> Hold | None:
+    age = c.now - c.organization.taken_at
+    if c.facts.is_reactivated:
+        message = "The source says active again."
+    elif age > c.policy.snapshot_for:
+        message = f"The look at the organization is {int(age.total_seconds())} s old."
+    else:
+        return None
+    return Hold(code=HoldCode.STALE, message=message, remedy="It is planned anew by itself.", is_releasable=False)
+
+
+def _returned(c: Considered) -> Hold | None:
+    if not c.case.is_back or not c.members:
+        return None
+    if c.policy.on_return is OnReturn.REMOVE and c.case.returns < c.policy.max_returns:
+        return None
+    who = c.members[0]
+    joined = who.joined_at.strftime("%Y-%m-%d %H:%M UTC") if who.joined_at else "an unknown time"
+    return Hold(
+        code=HoldCode.RETURNED,
+        message=f"{who.email} is a member again since {joined}, for the {_ordinal(c.case.returns)} time after removal: "
+        "an SSO sign-in (just-in-time provisioning) or an invite brought the account back.",
+        remedy="Unassign the PostHog app at the identity provider or enforce SSO for the domain, then release.",
+    )
+
+
+def _reinvited(c: Considered) -> Hold | None:
+    removed = c.case.removed_at
+    if removed is None:
+        return None
+    current = {m.user_uuid: m.email for m in c.organization.members}
+    cancelled = {s.invite_id for s in c.steps if isinstance(s, CancelInvite)}
+    for invite in c.organization.invites:
+        later = invite.created_at is not None and invite.created_at > removed
+        by = current.get(invite.created_by_uuid)
+        if invite.invite_id in cancelled and later and by is not None:
+            return Hold(
+                code=HoldCode.REINVITED,
+                message=f"{by} invited {invite.email} again as {invite.level.word} after the removal.",
+                remedy=f"Ask {by}. Release to cancel the invite; cancel the case if the person is to come back.",
+            )
+    return None
+
+
+def _not_converging(c: Considered) -> Hold | None:
+    for step in c.steps:
+        times = sorted(d.at for d in c.facts.done if d.canonical == step.canonical)
+        if len(times) > 1 and times[-1] - times[0] >= timedelta(seconds=2):
+            return Hold(
+                code=HoldCode.NOT_CONVERGING,
+                message=f"PostHog answered “{step.says}” with success {len(times)} times, and it is still to do.",
+                remedy="Look at the member in PostHog; something puts it back or the answer is untrue. Release to try on.",
+            )
+    return None
+
+
+def _gave_up(c: Considered) -> Hold | None:
+    if c.case.attempts < c.policy.max_attempts or not c.steps:
+        return None
+    return Hold(
+        code=HoldCode.GAVE_UP,
+        message=f"{c.case.attempts} tries failed; the last: {c.case.trouble}",
+        remedy="Mend the cause, then `retry`.",
+        is_releasable=False,
+    )
+
+
+def _not_supported(c: Considered) -> Hold | None:
+    if c.case.scope == "organization":
+        return None
+    return Hold(
+        code=HoldCode.NOT_SUPPORTED,
+        message=f"Taking access to {c.case.scope} alone is not built yet.",
+        remedy="Take it away in PostHog by hand, then cancel this case; or remove the person from the organization.",
+        is_releasable=False,
+    )
+
+
+def _observe_only(c: Considered) -> Hold | None:
+    if not c.steps:
+        return None
+    if c.policy.mode is Mode.OBSERVE:
+        return Hold(
+            code=HoldCode.OBSERVE_ONLY,
+            message="The bridge only observes: this is what it would do.",
+            remedy="Set policy.mode to enforce; the backlog is then shown and waits for approval.",
+            is_releasable=False,
+        )
+    if not c.case.is_backlog:
+        return None
+    return Hold(
+        code=HoldCode.OBSERVE_ONLY,
+        message="This case was opened while the bridge only observed; the person is STILL IN.",
+        remedy="Release it (the whole backlog has one digest) or cancel it.",
+    )
+
+
+SAFEGUARDS: tuple[Callable[[Considered], Hold | None], ...] = (
+    _self,
+    _key_not_owner,
+    _last_owner,
+    _no_successor,
+    _protected,
+    _active_elsewhere,
+    _recycled,
+    _suspended,
+    _ambiguous,
+    _never_seen,
+    _too_many,
+    _stale,
+    _returned,
+    _reinvited,
+    _not_converging,
+    _gave_up,
+    _not_supported,
+    _observe_only,
+)
+"""Every safeguard, in the order in which their holds are shown."""
+
+
+def _ordinal(number: int) -> str:
+    words = {1: "first", 2: "second", 3: "third"}
+    return words.get(number, f"{number}th")

@@ -1,0 +1,213 @@
+"""What operators decide: remove, release, cancel, retry, link, tick off. Each is an event in the inbox and audited."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bridge import intake
+from bridge.core import case as cases_of
+from bridge.core.case import Case, CaseState
+from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
+from bridge.core.plan import digest_of
+from bridge.ports import Bridge, Declined
+from bridge.store import cases, inbox, people, targets
+from bridge.store.audit import Entry
+from bridge.store.db import Tx
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Cases that wait for one decision. `digest` stands for every case's plan as it is now."""
+
+    id: int
+    cases: tuple[Case, ...]
+    digest: str
+
+
+def batch(tx: Tx, batch_id: int) -> Batch | None:
+    """The batch with that number, or `None` when nothing in it waits any more."""
+    waiting = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
+    if not waiting:
+        return None
+    parts = tuple(f"{c.id}:{c.plan.digest}" for c in waiting)
+    return Batch(id=batch_id, cases=waiting, digest=digest_of(parts, ()))
+
+
+def remove(
+    bridge: Bridge,
+    subject: Subject,
+    target: str,
+    *,
+    by: str,
+    reason: Reason,
+    note: str = "",
+    scope: str = "organization",
+    is_emergency: bool = False,
+    effective_at: datetime | None = None,
+) -> Case:
+    """Open an operator's own removal of one person; it outranks the identity providers until it is cancelled."""
+    now = bridge.clock.now()
+    event = IdentityEvent(
+        event_id=str(uuid.uuid4()),
+        source=f"operator:{by}",
+        kind=EventKind.REMOVE,
+        subject=subject,
+        occurred_at=now,
+        received_at=now,
+        reason=reason,
+        scope=scope,
+        note=note,
+        is_emergency=is_emergency,
+        effective_at=effective_at,
+    )
+    with bridge.db.write() as tx:
+        known = [people.find_person(tx, a) for a in subject.addresses]
+        person = next((p for p in known if p is not None), None)
+        if person is None:
+            person = people.create(tx, subject.label, now)
+        people.note_subject(tx, person, event.source, subject, now, is_active=False)
+        intake.follow(bridge, tx, event, person, [target], now)
+        opened = next(c for c in cases.open_of_person(tx, person, target) if c.scope == scope)
+    bridge.bell.ring(target)
+    return opened
+
+
+def release(bridge: Bridge, case_id: int, digest: str, *, by: str, reason: str) -> Case:
+    """Approve the plan that the operator saw, and no other. Raises `Declined`."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        case = _open_case(tx, case_id)
+        if digest != case.plan.digest:
+            raise Declined(
+                f"Case {case_id} shows another plan now ({case.plan.digest}) than the one you saw ({digest}).",
+                remedy=f"Look again with `plan {case_id}` and release that digest.",
+            )
+        case = _release(tx, case, by=by, reason=reason, now=now)
+    bridge.bell.ring(case.target)
+    return case
+
+
+def release_batch(
+    bridge: Bridge, batch_id: int, digest: str, *, by: str, reason: str, only: Collection[int] = ()
+) -> list[Case]:
+    """Approve a batch as the operator saw it, all of it or a subset. All or nothing. Raises `Declined`."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        found = batch(tx, batch_id)
+        if found is None:
+            raise Declined(f"Batch {batch_id} holds nothing.", remedy="`status` lists the batches that wait.")
+        if digest != found.digest:
+            raise Declined(
+                f"Batch {batch_id} has changed since you saw it: its digest is {found.digest} now, not {digest}.",
+                remedy="Look again with `status` and release that digest.",
+            )
+        strangers = set(only) - {c.id for c in found.cases}
+        if strangers:
+            raise Declined(f"Not in batch {batch_id}: {', '.join(map(str, sorted(strangers)))}.")
+        chosen = [c for c in found.cases if not only or c.id in only]
+        done = [_release(tx, c, by=by, reason=reason, now=now) for c in chosen]
+    bridge.bell.ring(done[0].target)
+    return done
+
+
+def cancel(bridge: Bridge, case_id: int, *, by: str, reason: str) -> Case:
+    """Let the person be. What was done already stays done."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        case = _open_case(tx, case_id)
+        case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
+        _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
+    return case
+
+
+def retry(bridge: Bridge, case_id: int, *, by: str) -> Case:
+    """Try a case again now, with a clean slate of attempts."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        case = cases.save(tx, cases_of.retried(_open_case(tx, case_id), now))
+        _note(tx, case, EventKind.RETRY, by=by, reason="", now=now)
+    bridge.bell.ring(case.target)
+    return case
+
+
+def link(bridge: Bridge, who: str, user_uuid: str, target: str, *, by: str, is_theirs: bool = True) -> list[Case]:
+    """Say that an account is a person's, or is not; their open cases at the target are planned anew now.
+
+    `who` is an address or an external id that some source or operator has named. Raises `Declined`.
+    """
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        person = people.find_person(tx, Subject(user_name=who).addresses[0] if "@" in who else who)
+        if person is None:
+            raise Declined(
+                f"No source has ever named {who}.", remedy="Give an address or an external id as the source sends it."
+            )
+        people.link(tx, person, target, user_uuid, is_theirs=is_theirs, how=f"operator:{by}", now=now)
+        moved = [cases.save(tx, replace(c, due_at=now)) for c in cases.open_of_person(tx, person, target)]
+        targets.want_look(tx, target, now)
+        facts = {"person": person, "account": user_uuid, "is_theirs": is_theirs}
+        tx.audit(Entry(at=now, kind="person.linked", actor=f"operator:{by}", target=target, facts=facts))
+    bridge.bell.ring(target)
+    return moved
+
+
+def tick(bridge: Bridge, todo_id: int, *, by: str) -> None:
+    """Say that a to-do is done. Raises `Declined` when there is no such open one."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        if not cases.tick(tx, todo_id, f"operator:{by}", now):
+            raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
+        tx.audit(Entry(at=now, kind="todo.done", actor=f"operator:{by}", facts={"todo": todo_id}))
+
+
+def _open_case(tx: Tx, case_id: int) -> Case:
+    case = cases.find(tx, case_id)
+    if case is None:
+        raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
+    if not case.state.is_open:
+        raise Declined(f"Case {case_id} is {case.state.value}: {case.outcome}.")
+    return case
+
+
+def _release(tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
+    if not case.plan.holds:
+        raise Declined(f"Case {case.id} is not held.", remedy=f"`case {case.id}` shows where it stands.")
+    stuck = [h for h in case.plan.blocking if not h.is_releasable]
+    if stuck:
+        raise Declined(f"Case {case.id} cannot be released: {stuck[0].message}", remedy=stuck[0].remedy)
+    if any(h.needs_reason for h in case.plan.holds) and not reason.strip():
+        raise Declined(f"Case {case.id} is released only with a reason.", remedy="Say why with --reason.")
+    case = cases.save(tx, cases_of.released(case, by=f"operator:{by}", reason=reason, now=now))
+    _note(tx, case, EventKind.RELEASE, by=by, reason=reason, now=now)
+    return case
+
+
+def _note(tx: Tx, case: Case, kind: EventKind, *, by: str, reason: str, now: datetime) -> None:
+    """Keep the decision as an event of the case, and in the audit log."""
+    event = IdentityEvent(
+        event_id=str(uuid.uuid4()),
+        source=f"operator:{by}",
+        kind=kind,
+        subject=case.subject,
+        occurred_at=now,
+        received_at=now,
+        note=reason,
+    )
+    inbox_id = inbox.receive(tx, event, case.person_id)
+    assert inbox_id is not None
+    inbox.attach(tx, inbox_id, case.id)
+    tx.audit(
+        Entry(
+            at=now,
+            kind=f"case.{kind.value}",
+            actor=event.source,
+            approver=event.source if kind is EventKind.RELEASE else "",
+            case_id=case.id,
+            target=case.target,
+            facts={"digest": case.plan.digest, "holds": [h.code.value for h in case.plan.holds]},
+            personal={"reason": reason, "steps": [s.says for s in case.plan.steps]},
+        )
+    )

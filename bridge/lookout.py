@@ -1,0 +1,116 @@
+"""Looking at a target, and leaving it alone while it is in trouble.
+
+Every look also links people whom it shows for the first time, ends a pause, and opens cases for those who are out in
+our records but members all the same (drift).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from bridge import intake
+from bridge.core.events import EventKind, IdentityEvent, Subject
+from bridge.core.organization import Organization
+from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Refused, Target, Unavailable
+from bridge.store import cases, people, targets
+from bridge.store.audit import Entry
+from bridge.store.db import Tx
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = timedelta(seconds=2)
+"""What a pause doubles from while a target stays in trouble."""
+
+LONGEST_PAUSE = timedelta(minutes=5)
+"""Where pauses stop growing: how long after an outage the work may lie."""
+
+LONGEST_WISH = timedelta(hours=1)
+"""The longest Retry-After that is honoured: PostHog's own throttle counts by the hour."""
+
+
+def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organization:
+    """Look at the target now. Raises what the target raises, and `ClaimLost`."""
+    key = _key_owner(bridge, target, remote)
+    organization = remote.observe(key.user_uuid, bridge.clock.now())
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        targets.hold_on(tx, target, token, now)
+        paused = targets.resume(tx, target)
+        if paused is not None:
+            facts = {"paused_since": str(paused.paused_since), "reason": paused.pause_reason}
+            tx.audit(Entry(at=now, kind="target.resumed", actor="bridge", target=target, facts=facts))
+            log.info("target resumed", target=target)
+        before = targets.state(tx, target)
+        is_daily = before.look_due_at is not None and before.look_due_at <= now
+        next_look = now + bridge.policies[target].drift_every
+        if before.look_due_at is not None and not is_daily:
+            next_look = min(next_look, before.look_due_at)
+        targets.note_look(tx, target, organization, next_look)
+        people.link_active(tx, target, bridge.connections_of(target), organization, now)
+        if is_daily or before.looked_at is None:
+            _open_drift(bridge, tx, target, organization, now)
+    return organization
+
+
+def pause(bridge: Bridge, target: str, token: str, trouble: BoundaryError) -> None:
+    """Leave the target alone for a while, longer each time in a row, and tell it once."""
+    now = bridge.clock.now()
+    try:
+        with bridge.db.write() as tx:
+            targets.hold_on(tx, target, token, now)
+            pauses = targets.state(tx, target).pauses
+            wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(pauses, 20)) * bridge.jitter()
+            if isinstance(trouble, Unavailable) and trouble.retry_after_seconds is not None:
+                wait = max(wait, min(LONGEST_WISH, timedelta(seconds=trouble.retry_after_seconds)))
+            reason = _reason(trouble)
+            is_first = targets.pause(tx, target, reason=reason, until=now + wait, now=now)
+            targets.let_go(tx, target, token)
+            if is_first:
+                facts = {"reason": reason}
+                tx.audit(Entry(at=now, kind="target.paused", actor="bridge", target=target, facts=facts))
+    except ClaimLost:
+        return
+    log.warning("target paused", target=target, reason=reason, seconds=round(wait.total_seconds()))
+
+
+def _reason(trouble: BoundaryError) -> str:
+    remedy = trouble.remedy if isinstance(trouble, Refused) else ""
+    return f"{trouble} {remedy}".strip()[:500]
+
+
+def _key_owner(bridge: Bridge, target: str, remote: Target) -> KeyOwner:
+    """Whose key it is: asked once per key."""
+    with bridge.db.read() as tx:
+        known = targets.state(tx, target)
+    if known.key_owner is not None and known.key_fingerprint == remote.key_fingerprint:
+        return known.key_owner
+    owner = remote.key_owner()
+    with bridge.db.write() as tx:
+        targets.note_key(tx, target, remote.key_fingerprint, owner)
+    return owner
+
+
+def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization, now: datetime) -> None:
+    """Open a case for everyone who is out in our records and active in none, but a member."""
+    connections = bridge.connections_of(target)
+    for person, leaver in people.leavers(tx, target, people.still_out(connections)).items():
+        theirs = [m for m in organization.members if m.user_uuid in leaver.accounts or m.address in leaver.addresses]
+        if not theirs or cases.open_of_person(tx, person, target) or cases.was_let_be(tx, person, target):
+            continue
+        addresses, accounts = {m.address for m in theirs}, {m.user_uuid for m in theirs}
+        claimed = people.claims(tx, target, person, addresses, accounts)
+        if all(m.address in claimed or m.user_uuid in claimed for m in theirs):
+            continue
+        standing = next(s for s in people.standings(tx, person, connections) if s.is_out)
+        event = IdentityEvent(
+            event_id=f"drift:{target}:{person}:{now:%Y-%m-%dT%H:%M:%S}",
+            source=standing.connection,
+            kind=EventKind.DEACTIVATE,
+            subject=Subject(user_name=people.label_of(tx, person), emails=tuple(sorted(leaver.addresses))),
+            occurred_at=now,
+            received_at=now,
+            note="found by the daily comparison: inactive in our records, but a member",
+        )
+        intake.follow(bridge, tx, event, person, [target], now)

@@ -1,0 +1,361 @@
+"""One pass over a target: claim it, then observe, plan and apply the first step of whatever is due, until nothing is.
+
+There is no other loop: a crash, a repeated event, an operator's click and a watch that falls due all come through
+here. Nothing is remembered between passes but what is in the store.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import structlog
+
+from bridge import lookout
+from bridge.core import case as cases_of
+from bridge.core.case import Case, CaseState
+from bridge.core.organization import Level, Organization
+from bridge.core.plan import HoldCode, Plan, RemoveMember, SetLevel, Step
+from bridge.core.planner import plan
+from bridge.core.policy import OnNoMatch
+from bridge.ports import Applied, BoundaryError, Bridge, ClaimLost, Refused, Target, Unavailable
+from bridge.store import cases, people, targets
+from bridge.store.audit import Entry
+from bridge.store.db import Tx
+from bridge.store.facts import gather
+
+log = structlog.get_logger()
+
+PASS_FOR = timedelta(seconds=30)
+"""After this long a pass hands over to a fresh job, so that no job grows old and no target waits for another."""
+
+RENEW_EVERY_SECONDS = 2.0
+"""How often the claim is renewed while a pass runs: a quarter of the lease."""
+
+
+@dataclass(kw_only=True)
+class Pass:
+    """What one pass knows: its claim, and the snapshot it works on."""
+
+    bridge: Bridge
+    target: str
+    token: str
+    remote: Target
+    organization: Organization | None = None
+    is_fresh: bool = False
+    """Nothing was written since the organization was observed."""
+    waiting: set[int] = field(default_factory=set)
+    """Cases whose plan is empty on a snapshot that is not fresh: to be verified on the next one."""
+
+    def observe(self) -> None:
+        """Look at the target now."""
+        self.organization = lookout.look(self.bridge, self.target, self.token, self.remote)
+        self.is_fresh = True
+        self.waiting.clear()
+
+    def forget(self) -> None:
+        """Trust the snapshot no longer."""
+        self.organization = None
+        self.is_fresh = False
+
+    def is_usable(self) -> bool:
+        """Whether plain members may be planned on the snapshot."""
+        if self.organization is None:
+            return False
+        return self.bridge.clock.now() - self.organization.taken_at < self.bridge.policies[self.target].snapshot_for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intended:
+    """One step that is about to be sent, and on whose account."""
+
+    case: Case
+    step: Step
+    step_id: int
+
+
+def due_targets(bridge: Bridge) -> tuple[str, ...]:
+    """The targets that some worker should look after now."""
+    with bridge.db.read() as tx:
+        return tuple(t for t in targets.due(tx, bridge.clock.now()) if t in bridge.targets)
+
+
+def run_pass(bridge: Bridge, target_name: str) -> None:
+    """Do all that is due at the target, unless another worker is at it. Raises nothing that the world can cause."""
+    with bridge.db.write() as tx:
+        token = targets.claim(tx, target_name, bridge.clock.now())
+    if token is None:
+        return
+    try:
+        with _renewed(bridge, target_name, token):
+            this = Pass(bridge=bridge, target=target_name, token=token, remote=bridge.remote(target_name))
+            _do_what_is_due(this)
+    except ClaimLost as lost:
+        log.warning("claim lost", target=target_name, detail=str(lost))
+    except BoundaryError as trouble:
+        lookout.pause(bridge, target_name, token, trouble)
+
+
+def _do_what_is_due(this: Pass) -> None:
+    clock = this.bridge.clock
+    ends_at = clock.now() + PASS_FOR
+    if _look_is_due(this):
+        this.observe()
+    while clock.now() < ends_at:
+        case = _next_case(this)
+        if case is None:
+            return
+        if not this.is_usable():
+            this.observe()
+        try:
+            intended = _plan_one(this, case.id)
+            if intended is not None:
+                _apply_one(this, intended)
+        except BoundaryError:
+            raise
+        except Exception as bug:  # one case must never keep the others waiting
+            log.exception("pass failed on a case", case_id=case.id, target=this.target)
+            _fail(this, case.id, None, f"internal error: {type(bug).__name__}: {bug}", None)
+            this.forget()
+    with this.bridge.db.write() as tx:
+        targets.let_go(tx, this.target, this.token)
+    this.bridge.bell.ring(this.target)
+
+
+def _look_is_due(this: Pass) -> bool:
+    with this.bridge.db.read() as tx:
+        state = targets.state(tx, this.target)
+    return state.look_due_at is not None and state.look_due_at <= this.bridge.clock.now()
+
+
+def _next_case(this: Pass) -> Case | None:
+    """The next due case; looks afresh when the rest only waits to be verified; lets the claim go when none is due."""
+    while True:
+        now = this.bridge.clock.now()
+        with this.bridge.db.write() as tx:
+            targets.hold_on(tx, this.target, this.token, now)
+            case = cases.due_at(tx, this.target, now, leaving_out=this.waiting)
+            if case is None and not this.waiting:
+                targets.let_go(tx, this.target, this.token)
+        if case is not None or not this.waiting:
+            return case
+        this.observe()
+
+
+def _plan_one(this: Pass, case_id: int) -> Intended | None:
+    """Plan the case on the snapshot and keep what comes of it; the step to send, or `None`."""
+    bridge, organization = this.bridge, this.organization
+    policy, now = bridge.policies[this.target], bridge.clock.now()
+    assert organization is not None
+    with bridge.db.write() as tx:
+        targets.hold_on(tx, this.target, this.token, now)
+        case = cases.find(tx, case_id)
+        if case is None or not case.state.is_open or case.due_at is None or case.due_at > now:
+            return None
+        connection = bridge.connections.get(case.source)
+        facts = gather(
+            tx,
+            case,
+            organization,
+            policy,
+            connections=bridge.connections_of(this.target),
+            on_no_match=connection.on_no_match if connection else OnNoMatch.HOLD,
+            now=now,
+        )
+        found = plan(case, facts, policy, now)
+        if _touches_an_owner(found, organization) and not this.is_fresh:
+            this.forget()
+            return None
+        was_watched = case.state is CaseState.WATCHING
+        if was_watched and any(isinstance(s, RemoveMember) for s in found.steps):
+            case = cases_of.came_back(case)
+            found = plan(case, facts, policy, now)
+            tx.audit(_entry(case, "case.returned", this, {"returns": case.returns}))
+            log.info("came back", case_id=case.id, target=this.target, returns=case.returns)
+        after = cases_of.planned(
+            case, found, is_verified=this.is_fresh, on_no_match=facts.on_no_match, policy=policy, now=now
+        )
+        _keep(tx, this, case, after, was_watched=was_watched)
+        _link_matches(tx, this, after, found)
+        if found.blocking or not found.steps:
+            if after.state.is_open and after.due_at is not None and after.due_at <= now:
+                this.waiting.add(case.id)
+            return None
+        step = found.steps[0]
+        step_id = cases.begin_step(tx, after, step, now)
+    return Intended(case=after, step=step, step_id=step_id)
+
+
+def _keep(tx: Tx, this: Pass, before: Case, after: Case, *, was_watched: bool) -> None:
+    """Keep the planned case, and audit what is new about it."""
+    now = this.bridge.clock.now()
+    after = cases.save(tx, after)
+    if was_watched:
+        cases.note_check(tx, after.id, "absent" if after.plan.is_empty else "a member or invited again", now)
+    if after.plan.digest != before.plan.digest and not after.plan.is_empty:
+        facts = {"digest": after.plan.digest, "holds": [h.code.value for h in after.plan.holds]}
+        personal = {"steps": [s.says for s in after.plan.steps], "holds": [h.message for h in after.plan.holds]}
+        tx.audit(_entry(after, "case.planned", this, facts, personal))
+    if after.state is not before.state:
+        facts = {"from": before.state.value, "to": after.state.value, "outcome": after.outcome}
+        tx.audit(_entry(after, f"case.{after.state.value.lower()}", this, facts))
+        log.info("case moved", case_id=after.id, target=this.target, state=after.state.value)
+
+
+def _link_matches(tx: Tx, this: Pass, case: Case, found: Plan) -> None:
+    """Remember the accounts that are about to be removed: a changed address must not open a way around."""
+    if found.blocking:
+        return
+    now = this.bridge.clock.now()
+    for step in found.steps:
+        if isinstance(step, RemoveMember):
+            people.link(tx, case.person_id, this.target, step.user_uuid, is_theirs=True, how="removal", now=now)
+
+
+def _apply_one(this: Pass, intended: Intended) -> None:
+    """Send one step and keep how it was answered. A target-wide trouble ends the pass and costs the case nothing."""
+    step = intended.step
+    try:
+        answer = this.remote.apply(step)
+    except BoundaryError as trouble:
+        is_wide = isinstance(trouble, Unavailable | Refused) and trouble.is_target_wide
+        this.forget()
+        if is_wide:
+            with this.bridge.db.write() as tx:
+                _end_step(tx, intended, "refused", getattr(trouble, "status", None), this)
+            raise
+        retry_after = getattr(trouble, "retry_after_seconds", None)
+        _fail(this, intended.case.id, intended, str(trouble), retry_after)
+        return
+    _succeed(this, intended, answer)
+
+
+def _succeed(this: Pass, intended: Intended, answer: Applied) -> None:
+    step = intended.step
+    now = this.bridge.clock.now()
+    assert this.organization is not None
+    before = this.organization
+    this.organization = step.after(before)
+    this.is_fresh = False
+    if isinstance(step, SetLevel) or answer.was_gone or step.level is Level.OWNER:
+        this.forget()
+    with this.bridge.db.write() as tx:
+        targets.hold_on(tx, this.target, this.token, now)
+        _end_step(tx, intended, "gone" if answer.was_gone else "done", answer.status, this)
+        case = cases.find(tx, intended.case.id)
+        if case is None:
+            return
+        if not answer.was_gone:
+            case = cases_of.applied(case, step, now)
+        elif case.state.is_open:
+            case = replace(case, due_at=now)
+        cases.save(tx, case)
+        if intended.case.plan.steps == (step,):
+            this.waiting.add(case.id)
+        _ask_about_owners(tx, this, case, step, before)
+        tx.audit(
+            _entry(
+                case,
+                "step.done" if not answer.was_gone else "step.gone",
+                this,
+                {"step": step.canonical, "status": answer.status},
+                {"says": step.says},
+            )
+        )
+    log.info("step done", case_id=case.id, target=this.target, step=step.canonical.split()[0], status=answer.status)
+
+
+def _fail(this: Pass, case_id: int, intended: Intended | None, detail: str, retry_after: float | None) -> None:
+    bridge, now = this.bridge, this.bridge.clock.now()
+    with bridge.db.write() as tx:
+        targets.hold_on(tx, this.target, this.token, now)
+        if intended is not None:
+            _end_step(tx, intended, "lost", None, this)
+        case = cases.find(tx, case_id)
+        if case is None or not case.state.is_open:
+            return
+        wish = None if retry_after is None else timedelta(seconds=retry_after)
+        case = cases.save(tx, cases_of.failed(case, detail[:500], retry_after=wish, jitter=bridge.jitter(), now=now))
+        tx.audit(_entry(case, "step.failed", this, {"attempts": case.attempts}, {"detail": detail[:500]}))
+    log.warning("step failed", case_id=case_id, target=this.target, attempts=case.attempts)
+
+
+def _end_step(tx: Tx, intended: Intended, result: str, status: int | None, this: Pass) -> None:
+    cases.end_step(tx, intended.step_id, result=result, status=status, now=this.bridge.clock.now())
+
+
+def _ask_about_owners(tx: Tx, this: Pass, case: Case, step: Step, before: Organization) -> None:
+    """What only people can do when ownership moved."""
+    now = this.bridge.clock.now()
+    if isinstance(step, SetLevel) and step.level is Level.OWNER:
+        others = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
+        also = f" (also {', '.join(others)})" if others else ""
+        words = f"{step.email} was made owner{also}: confirm that billing and payment notices can be reached and paid."
+        cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
+    if not isinstance(step, SetLevel) or step.before is not Level.OWNER:
+        return
+    staying = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
+    if staying:
+        words = f"{step.email} is no longer an owner. {', '.join(staying)}: confirm your access to billing."
+        cases.ask(tx, case.id, "billing:owners", words, now)
+    else:
+        words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
+        cases.ask(tx, case.id, "name-an-owner", words, now)
+
+
+def _touches_an_owner(found: Plan, organization: Organization) -> bool:
+    owners = {m.user_uuid for m in organization.owners}
+    return any(isinstance(s, SetLevel) or (isinstance(s, RemoveMember) and s.user_uuid in owners) for s in found.steps)
+
+
+def _entry(
+    case: Case, kind: str, this: Pass, facts: Mapping[str, object], personal: Mapping[str, object] | None = None
+) -> Entry:
+    return Entry(
+        at=this.bridge.clock.now(),
+        kind=kind,
+        actor="bridge",
+        approver=case.approver or _stood_in(case),
+        case_id=case.id,
+        target=this.target,
+        facts=facts,
+        personal=personal or {},
+    )
+
+
+def _stood_in(case: Case) -> str:
+    """Whose decision it was when no person approved this very plan."""
+    if case.is_operators:
+        return case.source
+    if case.is_emergency:
+        return "none: policy emergency"
+    if any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds):
+        return "none: policy observe"
+    return "none: policy enforce"
+
+
+@contextmanager
+def _renewed(bridge: Bridge, target: str, token: str) -> Iterator[None]:
+    """Keep the claim alive from a thread of its own while slow calls run."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(RENEW_EVERY_SECONDS):
+            try:
+                with bridge.db.write() as tx:
+                    targets.hold_on(tx, target, token, bridge.clock.now())
+            except ClaimLost:
+                return
+            except Exception:  # the next write of the pass finds out
+                log.exception("claim not renewed", target=target)
+
+    thread = threading.Thread(target=renew, name=f"claim-{target}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,331 @@
+"""Cases and what belongs to them: steps done, looks taken, to-dos, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, func, insert, select, update
+
+from bridge.core.case import Case, CaseState
+from bridge.core.events import EventKind, Reason
+from bridge.core.plan import HoldCode, RemoveMember, Step
+from bridge.core.safeguards import Done
+from bridge.store import tables as t
+from bridge.store.db import Tx
+from bridge.store.inbox import subject_in, subject_out
+from bridge.store.plans import plan_in, plan_out, released_in, released_out
+
+GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY})
+"""Holds that concern many cases at once: those cases share a batch, and one decision."""
+
+
+def insert_case(tx: Tx, case: Case) -> Case:
+    """Keep a new case and give it its number."""
+    result = tx.execute(insert(t.cases).values(**_columns(case)))
+    return replace(case, id=int(result.inserted_primary_key[0]))  # type: ignore[index]
+
+
+def save(tx: Tx, case: Case) -> Case:
+    """Keep the case as it now is; joins or leaves the target's open batch as its holds say."""
+    gathered = case.state is CaseState.HELD and bool({h.code for h in case.plan.blocking} & GATHERED)
+    if gathered and case.batch_id is None:
+        case = replace(case, batch_id=_open_batch(tx, case.target, case.opened_at))
+    elif not gathered and case.batch_id is not None and case.released is None:
+        case = replace(case, batch_id=None)
+    tx.execute(update(t.cases).where(t.cases.c.id == case.id).values(**_columns(case)))
+    return case
+
+
+def find(tx: Tx, case_id: int) -> Case | None:
+    """The case with that number, or `None`."""
+    row = tx.execute(select(t.cases).where(t.cases.c.id == case_id)).one_or_none()
+    return None if row is None else _case(row)
+
+
+def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Case]:
+    """The person's open cases, in one target or in all."""
+    query = select(t.cases).where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None))
+    if target is not None:
+        query = query.where(t.cases.c.target == target)
+    return [_case(row) for row in tx.execute(query.order_by(t.cases.c.id))]
+
+
+def people_leaving(target: str) -> Select[int]:
+    """Selects everyone with an open case at the target."""
+    return select(t.cases.c.person_id).where(t.cases.c.target == target, t.cases.c.closed_at.is_(None))
+
+
+def leaving(tx: Tx, target: str) -> dict[int, bool]:
+    """Everyone with an open case at the target, and whether the removal is still to come by nobody's decision."""
+    query = select(t.cases.c.person_id, t.cases.c.counts_as_intent).where(
+        t.cases.c.target == target, t.cases.c.closed_at.is_(None)
+    )
+    found: dict[int, bool] = {}
+    for person, counts in tx.execute(query):
+        found[person] = counts or found.get(person, False)
+    return found
+
+
+def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = ()) -> Case | None:
+    """The due case that comes first: emergencies, then removals to come, then looks; then by due time."""
+    query = (
+        select(t.cases)
+        .where(
+            t.cases.c.target == target,
+            t.cases.c.closed_at.is_(None),
+            t.cases.c.due_at <= now,
+            t.cases.c.id.not_in(list(leaving_out)),
+        )
+        .order_by(
+            t.cases.c.is_emergency.desc(), t.cases.c.state == CaseState.WATCHING.value, t.cases.c.due_at, t.cases.c.id
+        )
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else _case(row)
+
+
+def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
+    """Whether an operator cancelled the person's last case at the target: their word stands until a source speaks."""
+    last = tx.execute(
+        select(t.cases.c.state, t.cases.c.outcome)
+        .where(t.cases.c.person_id == person_id, t.cases.c.target == target)
+        .order_by(t.cases.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return last is not None and last.state == CaseState.CANCELLED.value
+
+
+def of_batch(tx: Tx, batch_id: int) -> list[Case]:
+    """The open cases of one batch."""
+    query = select(t.cases).where(t.cases.c.batch_id == batch_id, t.cases.c.closed_at.is_(None)).order_by(t.cases.c.id)
+    return [_case(row) for row in tx.execute(query)]
+
+
+def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:
+    """Cases in those states (all when none is given), newest first."""
+    query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit).offset(offset)
+    if states:
+        query = query.where(t.cases.c.state.in_([s.value for s in states]))
+    return [_case(row) for row in tx.execute(query)]
+
+
+def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
+    """Keep that the step is about to be sent: after a crash the record shows what may have happened."""
+    result = tx.execute(
+        insert(t.steps).values(
+            case_id=case.id,
+            target=case.target,
+            canonical=step.canonical,
+            says=step.says,
+            is_removal=isinstance(step, RemoveMember),
+            was_approved=case.was_approved or case.is_emergency,
+            started_at=now,
+            result="sent",
+        )
+    )
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def end_step(tx: Tx, step_id: int, *, result: str, status: int | None, now: datetime) -> None:
+    """Keep how the step was answered: `done`, `gone`, `refused` or `lost`."""
+    tx.execute(update(t.steps).where(t.steps.c.id == step_id).values(result=result, status=status, ended_at=now))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepDone:
+    """One step as it was sent and answered."""
+
+    canonical: str
+    says: str
+    started_at: datetime
+    ended_at: datetime | None
+    status: int | None
+    result: str
+
+
+def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
+    """Every step that was sent for the case, in order."""
+    rows = tx.execute(select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
+    return [
+        StepDone(
+            canonical=r.canonical,
+            says=r.says,
+            started_at=r.started_at,
+            ended_at=r.ended_at,
+            status=r.status,
+            result=r.result,
+        )
+        for r in rows
+    ]
+
+
+def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
+    """The steps of the case that were answered with success since then."""
+    query = select(t.steps.c.canonical, t.steps.c.ended_at).where(
+        t.steps.c.case_id == case_id, t.steps.c.result == "done", t.steps.c.ended_at > since
+    )
+    return tuple(Done(canonical=canonical, at=at) for canonical, at in tx.execute(query))
+
+
+def own_removals_since(tx: Tx, target: str, since: datetime) -> int:
+    """How many people were removed since then by nobody's decision but the policy's."""
+    query = select(func.count(t.steps.c.case_id.distinct())).where(
+        t.steps.c.target == target,
+        t.steps.c.is_removal,
+        t.steps.c.result == "done",
+        ~t.steps.c.was_approved,
+        t.steps.c.ended_at > since,
+    )
+    return int(tx.execute(query).scalar_one())
+
+
+def note_check(tx: Tx, case_id: int, result: str, now: datetime) -> None:
+    """Keep one look of the watch."""
+    tx.execute(insert(t.checks).values(case_id=case_id, at=now, result=result))
+
+
+def checks_of(tx: Tx, case_id: int) -> list[tuple[datetime, str]]:
+    """The looks of the watch, in order."""
+    query = select(t.checks.c.at, t.checks.c.result).where(t.checks.c.case_id == case_id).order_by(t.checks.c.id)
+    return [(at, result) for at, result in tx.execute(query)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Todo:
+    """Something that only a person can do or confirm."""
+
+    id: int
+    case_id: int
+    kind: str
+    text: str
+    opened_at: datetime
+    done_at: datetime | None
+    done_by: str
+
+
+def ask(tx: Tx, case_id: int, kind: str, words: str, now: datetime) -> bool:
+    """Put up a to-do, once per case and kind. True when it is new."""
+    known = tx.execute(select(t.todos.c.id).where(t.todos.c.case_id == case_id, t.todos.c.kind == kind)).first()
+    if known is not None:
+        return False
+    tx.execute(insert(t.todos).values(case_id=case_id, kind=kind, text=words, opened_at=now, done_by=""))
+    return True
+
+
+def todos(tx: Tx, *, case_id: int | None = None, only_open: bool = True) -> list[Todo]:
+    """The to-dos of one case or all."""
+    query = select(t.todos).order_by(t.todos.c.id)
+    if case_id is not None:
+        query = query.where(t.todos.c.case_id == case_id)
+    if only_open:
+        query = query.where(t.todos.c.done_at.is_(None))
+    return [
+        Todo(
+            id=r.id,
+            case_id=r.case_id,
+            kind=r.kind,
+            text=r.text,
+            opened_at=r.opened_at,
+            done_at=r.done_at,
+            done_by=r.done_by,
+        )
+        for r in tx.execute(query)
+    ]
+
+
+def tick(tx: Tx, todo_id: int, by: str, now: datetime) -> bool:
+    """Say that the to-do is done. False when there is no such open one."""
+    result = tx.execute(
+        update(t.todos).where(t.todos.c.id == todo_id, t.todos.c.done_at.is_(None)).values(done_at=now, done_by=by)
+    )
+    return result.rowcount == 1
+
+
+def _open_batch(tx: Tx, target: str, now: datetime) -> int:
+    """The batch at the target that still waits for its decision; a new one when there is none."""
+    waiting = (
+        select(t.cases.c.batch_id)
+        .where(
+            t.cases.c.target == target,
+            t.cases.c.batch_id.is_not(None),
+            t.cases.c.closed_at.is_(None),
+            t.cases.c.state == CaseState.HELD.value,
+        )
+        .order_by(t.cases.c.batch_id.desc())
+        .limit(1)
+    )
+    known = tx.execute(waiting).scalar()
+    if known is not None:
+        return int(known)
+    result = tx.execute(insert(t.batches).values(target=target, opened_at=now))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def _columns(case: Case) -> dict[str, Any]:
+    return {
+        "person_id": case.person_id,
+        "target": case.target,
+        "scope": case.scope,
+        "state": case.state.value,
+        "source": case.source,
+        "kind": case.kind.value,
+        "subject": subject_out(case.subject),
+        "reason": case.reason.value,
+        "note": case.note,
+        "approver": case.approver,
+        "is_emergency": case.is_emergency,
+        "opened_at": case.opened_at,
+        "due_at": case.due_at,
+        "attempts": case.attempts,
+        "trouble": case.trouble,
+        "removed_at": case.removed_at,
+        "verified_at": case.verified_at,
+        "watch_from": case.watch_from,
+        "watch_until": case.watch_until,
+        "returns": case.returns,
+        "is_back": case.is_back,
+        "plan": plan_out(case.plan),
+        "released": released_out(case.released),
+        "is_backlog": case.is_backlog,
+        "counts_as_intent": case.counts_as_intent,
+        "batch_id": case.batch_id,
+        "outcome": case.outcome,
+        "closed_at": case.closed_at,
+    }
+
+
+def _case(row: Row[*tuple[Any, ...]]) -> Case:
+    return Case(
+        id=row.id,
+        person_id=row.person_id,
+        target=row.target,
+        scope=row.scope,
+        state=CaseState(row.state),
+        source=row.source,
+        kind=EventKind(row.kind),
+        subject=subject_in(row.subject),
+        reason=Reason(row.reason),
+        note=row.note,
+        approver=row.approver,
+        is_emergency=row.is_emergency,
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        trouble=row.trouble,
+        removed_at=row.removed_at,
+        verified_at=row.verified_at,
+        watch_from=row.watch_from,
+        watch_until=row.watch_until,
+        returns=row.returns,
+        is_back=row.is_back,
+        plan=plan_in(row.plan),
+        released=released_in(row.released),
+        is_backlog=row.is_backlog,
+        batch_id=row.batch_id,
+        outcome=row.outcome,
+        closed_at=row.closed_at,
+    )

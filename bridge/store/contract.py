@@ -1,0 +1,170 @@
+"""The answers of `views` as the JSON that the outside holds on to. Times are RFC 3339 in UTC, durations are seconds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from bridge.core.case import CaseState
+from bridge.core.events import IdentityEvent
+from bridge.core.wording import rfc3339
+from bridge.store import story
+from bridge.store.audit import Kept
+from bridge.store.cases import StepDone, Todo
+from bridge.store.inbox import subject_out
+from bridge.store.plans import plan_out
+from bridge.store.targets import TargetState
+from bridge.store.views import CaseView, Status, WaitingBatch
+
+
+def status_out(status: Status) -> dict[str, Any]:
+    """The status. What is not known is null, never guessed."""
+    return {
+        "at": rfc3339(status.at),
+        "cases": dict(status.cases),
+        "oldest_pending_seconds": int(status.oldest_pending.total_seconds()),
+        "queue": {
+            "reachable": status.queue.is_reachable,
+            "depth": status.queue.depth,
+            "workers": status.queue.workers,
+        },
+        "last_event_at": {name: rfc3339(at) for name, at in status.last_event_at.items()},
+        "targets": {state.name: _target_out(state) for state in status.targets},
+        "needs_a_person": list(status.needs_a_person),
+        "batches": [_batch_out(b) for b in status.batches],
+        "todos": [todo_out(t) for t in status.todos],
+        "backlog": {"still_in": status.still_in, "message": status.backlog},
+        "troubles": [{"message": t.what, "remedy": t.remedy} for t in status.troubles],
+    }
+
+
+def case_out(view: CaseView, now: datetime) -> dict[str, Any]:
+    """One case as it stands, without its history."""
+    case = view.case
+    plan = plan_out(case.plan)
+    is_watched = case.state is CaseState.WATCHING
+    lasted = view.access.lasted(now)
+    return {
+        "id": case.id,
+        "state": case.state.value,
+        "subject": subject_out(case.subject),
+        "target": case.target,
+        "scope": case.scope,
+        "source": case.source,
+        "reason": case.reason.value,
+        "note": case.note,
+        "emergency": case.is_emergency,
+        "approver": view.approver,
+        "opened_at": rfc3339(case.opened_at),
+        "due_at": rfc3339(case.due_at),
+        "attempts": case.attempts,
+        "trouble": case.trouble,
+        "holds": plan["holds"],
+        "plan": {"digest": plan["digest"], "steps": plan["steps"]},
+        "batch": case.batch_id,
+        "removed_at": rfc3339(case.removed_at),
+        "access": {
+            "still_in": view.access.still_in,
+            "after_request_seconds": None if lasted is None else int(lasted.total_seconds()),
+            "back_since": rfc3339(view.access.back_since),
+        },
+        "returns": case.returns,
+        "watch": {"until": rfc3339(case.watch_until), "next": rfc3339(case.due_at) if is_watched else None},
+        "outcome": case.outcome,
+        "closed_at": rfc3339(case.closed_at),
+        "handover": None,
+    }
+
+
+def whole_case_out(view: CaseView, now: datetime) -> dict[str, Any]:
+    """One case with its events, steps, looks, to-dos, audit entries, and the story in words."""
+    short = case_out(view, now)
+    short["watch"]["checks"] = [{"at": rfc3339(at), "result": result} for at, result in view.checks]
+    return {
+        **short,
+        "record": story.record(view),
+        "events": [_event_out(e) for e in view.events],
+        "steps": [_step_out(s) for s in view.steps],
+        "todos": [todo_out(t) for t in view.todos],
+        "timeline": [{"at": rfc3339(m.at), "says": m.says} for m in story.timeline(view)],
+        "audit": [entry_out(k) for k in view.audit],
+    }
+
+
+def entry_out(kept: Kept) -> dict[str, Any]:
+    """One audit entry; `personal` is null once erased."""
+    entry = kept.entry
+    return {
+        "seq": kept.seq,
+        "at": rfc3339(entry.at),
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "approver": entry.approver,
+        "case_id": entry.case_id,
+        "target": entry.target,
+        "facts": dict(entry.facts),
+        "personal": None if kept.personal is None else dict(kept.personal),
+        "hash": kept.hash,
+    }
+
+
+def todo_out(todo: Todo) -> dict[str, Any]:
+    """One to-do."""
+    return {
+        "id": todo.id,
+        "case_id": todo.case_id,
+        "text": todo.text,
+        "opened_at": rfc3339(todo.opened_at),
+        "done_at": rfc3339(todo.done_at),
+        "done_by": todo.done_by,
+    }
+
+
+def _target_out(state: TargetState) -> dict[str, Any]:
+    is_seen = state.looked_at is not None
+    return {
+        "reachable": False if state.paused_since else True if is_seen else None,
+        "owners": state.owner_count,
+        "human_owners": state.human_owner_count,
+        "members": state.member_count,
+        "looked_at": rfc3339(state.looked_at),
+        "paused_since": rfc3339(state.paused_since),
+        "paused_until": rfc3339(state.paused_until),
+        "pause_reason": state.pause_reason,
+        "calls_left_this_hour": None,
+    }
+
+
+def _batch_out(batch: WaitingBatch) -> dict[str, Any]:
+    return {
+        "id": batch.id,
+        "target": batch.target,
+        "size": len(batch.cases),
+        "digest": batch.digest,
+        "codes": list(batch.codes),
+        "releasable": batch.is_releasable,
+        "cases": [c.id for c in batch.cases],
+    }
+
+
+def _event_out(event: IdentityEvent) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "source": event.source,
+        "kind": event.kind.value,
+        "subject": subject_out(event.subject),
+        "occurred_at": rfc3339(event.occurred_at),
+        "received_at": rfc3339(event.received_at),
+        "note": event.note,
+    }
+
+
+def _step_out(step: StepDone) -> dict[str, Any]:
+    return {
+        "says": step.says,
+        "canonical": step.canonical,
+        "started_at": rfc3339(step.started_at),
+        "ended_at": rfc3339(step.ended_at),
+        "status": step.status,
+        "result": step.result,
+    }

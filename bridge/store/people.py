@@ -1,0 +1,325 @@
+"""Who is who: people, how each connection names them, every address ever seen, and their accounts in each target.
+
+What a connection last said about a person (`standings`) also lives here: out, or active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, and_, exists, insert, select, update
+
+from bridge.core.events import Subject
+from bridge.core.organization import Organization
+from bridge.core.record import Record
+from bridge.core.safeguards import Leaver
+from bridge.store import records
+from bridge.store import tables as t
+from bridge.store.db import Tx
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What one connection last said about a person."""
+
+    connection: str
+    is_out: bool
+    said_at: datetime
+    activated_at: datetime | None
+
+
+def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
+    """The person whom a connection means, or `None` for somebody new.
+
+    By the connection's own id first. Else by the first address, unless that person goes by another id in this very
+    connection, or left the address behind and is active under another: then the address was given to somebody new.
+    """
+    if subject.external_id:
+        known = tx.execute(
+            select(t.identities.c.person_id).where(
+                t.identities.c.connection == connection,
+                t.identities.c.kind == "external_id",
+                t.identities.c.value == subject.external_id,
+            )
+        ).scalars()
+        if (person := next(iter(known), None)) is not None:
+            return int(person)
+    if not subject.addresses:
+        return None
+    for person, is_current in _by_address(tx, subject.addresses[0]):
+        if _goes_by_another_id(tx, person, connection, subject.external_id):
+            continue
+        if not is_current and _is_active_somewhere(tx, person):
+            continue
+        return person
+    return None
+
+
+def _by_address(tx: Tx, address: str) -> list[tuple[int, bool]]:
+    """The people who ever had the address, current holders first, then the one seen last."""
+    rows = tx.execute(
+        select(t.identities.c.person_id, t.identities.c.is_current, t.identities.c.last_seen_at).where(
+            t.identities.c.kind == "address", t.identities.c.value == address
+        )
+    ).all()
+    current = {row.person_id for row in rows if row.is_current}
+    ordered = sorted(rows, key=lambda r: (r.person_id in current, r.last_seen_at, -r.person_id), reverse=True)
+    return [(person, person in current) for person in dict.fromkeys(r.person_id for r in ordered)]
+
+
+def create(tx: Tx, label: str, now: datetime) -> int:
+    """A new person."""
+    result = tx.execute(insert(t.people).values(label=label[:320], created_at=now))
+    return int(result.inserted_primary_key[0])  # type: ignore[index]
+
+
+def relabel(tx: Tx, person_id: int, label: str) -> None:
+    """Call the person by that name from now on."""
+    tx.execute(update(t.people).where(t.people.c.id == person_id).values(label=label[:320]))
+
+
+def note_subject(tx: Tx, person_id: int, connection: str, subject: Subject, now: datetime, *, is_active: bool) -> bool:
+    """Keep every name in the subject; those that are no longer in it stay known but are not current.
+
+    True when an address or id was seen for the first time.
+    """
+    wanted = {("address", a) for a in subject.addresses}
+    if subject.external_id:
+        wanted.add(("external_id", subject.external_id))
+    rows = tx.execute(
+        select(t.identities).where(t.identities.c.person_id == person_id, t.identities.c.connection == connection)
+    ).all()
+    have = {(row.kind, row.value): row for row in rows}
+    for key, row in have.items():
+        is_current = is_active and key in wanted
+        if row.is_current != is_current or (key in wanted and row.last_seen_at < now):
+            seen = now if key in wanted else row.last_seen_at
+            tx.execute(
+                update(t.identities).where(t.identities.c.id == row.id).values(is_current=is_current, last_seen_at=seen)
+            )
+    new = [
+        {
+            "person_id": person_id,
+            "connection": connection,
+            "kind": kind,
+            "value": value,
+            "is_current": is_active,
+            "first_seen_at": now,
+            "last_seen_at": now,
+        }
+        for kind, value in sorted(wanted - set(have))
+    ]
+    if new:
+        tx.execute(insert(t.identities), new)
+    return bool(new)
+
+
+def note_record(tx: Tx, person_id: int, record: Record, now: datetime) -> bool:
+    """Keep what a connection's records now say the person is called. True when something is new."""
+    living = records.living_of_person(tx, person_id, record.connection)
+    emails = tuple(e.value for r in living for e in r.emails)
+    named = next((r for r in living if r.id == record.id), record)
+    others = tuple(r.user_name for r in living if r.id != record.id)
+    subject = Subject(user_name=named.user_name, external_id=named.external_id, emails=(*others, *emails))
+    return note_subject(tx, person_id, record.connection, subject, now, is_active=any(r.is_active for r in living))
+
+
+def stand(tx: Tx, person_id: int, connection: str, *, is_out: bool, at: datetime, is_activation: bool = False) -> None:
+    """Keep what the connection says about the person now."""
+    row = tx.execute(
+        select(t.standings).where(t.standings.c.person_id == person_id, t.standings.c.connection == connection)
+    ).one_or_none()
+    activated = at if is_activation else (row.activated_at if row else None)
+    if row is None:
+        tx.execute(
+            insert(t.standings).values(
+                person_id=person_id, connection=connection, is_out=is_out, said_at=at, activated_at=activated
+            )
+        )
+    elif row.is_out != is_out or row.activated_at != activated:
+        tx.execute(
+            update(t.standings)
+            .where(t.standings.c.person_id == person_id, t.standings.c.connection == connection)
+            .values(is_out=is_out, said_at=at, activated_at=activated)
+        )
+
+
+def standings(tx: Tx, person_id: int, connections: Collection[str]) -> tuple[Standing, ...]:
+    """What each of those connections last said about the person."""
+    rows = tx.execute(
+        select(t.standings)
+        .where(t.standings.c.person_id == person_id, t.standings.c.connection.in_(connections))
+        .order_by(t.standings.c.connection)
+    )
+    return tuple(
+        Standing(connection=r.connection, is_out=r.is_out, said_at=r.said_at, activated_at=r.activated_at) for r in rows
+    )
+
+
+def leavers(tx: Tx, target: str, chosen: Select[int]) -> dict[int, Leaver]:
+    """How each of the chosen people may be known in the target: linked accounts and every address ever seen.
+
+    `chosen` selects person ids; a subquery, since hundreds may leave at once and every plan asks.
+    """
+    ids = set(tx.execute(chosen).scalars())
+    theirs: dict[int, set[str]] = {p: set() for p in ids}
+    dismissed: dict[int, set[str]] = {p: set() for p in ids}
+    addresses: dict[int, set[str]] = {p: set() for p in ids}
+    linked = select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs).where(
+        t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen)
+    )
+    for person, uuid, is_theirs in tx.execute(linked):
+        (theirs if is_theirs else dismissed)[person].add(uuid)
+    named = select(t.identities.c.person_id, t.identities.c.value).where(
+        t.identities.c.kind == "address", t.identities.c.person_id.in_(chosen)
+    )
+    for person, value in tx.execute(named):
+        addresses[person].add(value)
+    return {
+        p: Leaver(
+            person_id=p,
+            accounts=frozenset(theirs[p]),
+            dismissed=frozenset(dismissed[p]),
+            addresses=frozenset(addresses[p]),
+        )
+        for p in sorted(ids)
+    }
+
+
+def claims(
+    tx: Tx, target: str, person_id: int, addresses: Collection[str], accounts: Collection[str]
+) -> dict[str, str]:
+    """Which of the addresses and accounts now belong to another, active person, and what to call that person."""
+    found: dict[str, str] = {}
+    by_address = (
+        select(t.identities.c.value, t.people.c.label)
+        .join(t.people, t.people.c.id == t.identities.c.person_id)
+        .where(
+            t.identities.c.kind == "address",
+            t.identities.c.value.in_(addresses),
+            t.identities.c.is_current,
+            t.identities.c.person_id != person_id,
+        )
+    )
+    found.update((value, label) for value, label in tx.execute(by_address))
+    active = exists().where(t.identities.c.person_id == t.accounts.c.person_id, t.identities.c.is_current)
+    by_account = (
+        select(t.accounts.c.user_uuid, t.people.c.label)
+        .join(t.people, t.people.c.id == t.accounts.c.person_id)
+        .where(
+            t.accounts.c.target == target,
+            t.accounts.c.user_uuid.in_(accounts),
+            t.accounts.c.is_theirs,
+            t.accounts.c.person_id != person_id,
+            active,
+        )
+    )
+    found.update((uuid, label) for uuid, label in tx.execute(by_account))
+    return found
+
+
+def unfit(tx: Tx, addresses: Collection[str]) -> frozenset[str]:
+    """Those of the addresses whose people have a record at some identity provider, but no active one."""
+    found = set()
+    for address in addresses:
+        people = [person for person, _ in _by_address(tx, address)]
+        if people and not any(_is_active_somewhere(tx, p) for p in people):
+            found.add(address)
+    return frozenset(found)
+
+
+def link(tx: Tx, person_id: int, target: str, user_uuid: str, *, is_theirs: bool, how: str, now: datetime) -> bool:
+    """Say that the account is the person's, or is not. True when that is new."""
+    row = tx.execute(
+        select(t.accounts).where(
+            t.accounts.c.person_id == person_id, t.accounts.c.target == target, t.accounts.c.user_uuid == user_uuid
+        )
+    ).one_or_none()
+    if row is not None and row.is_theirs == is_theirs:
+        return False
+    if row is None:
+        tx.execute(
+            insert(t.accounts).values(
+                person_id=person_id, target=target, user_uuid=user_uuid, is_theirs=is_theirs, how=how, linked_at=now
+            )
+        )
+    else:
+        tx.execute(
+            update(t.accounts)
+            .where(
+                and_(
+                    t.accounts.c.person_id == person_id,
+                    t.accounts.c.target == target,
+                    t.accounts.c.user_uuid == user_uuid,
+                )
+            )
+            .values(is_theirs=is_theirs, how=how, linked_at=now)
+        )
+    return True
+
+
+def link_active(tx: Tx, target: str, connections: Collection[str], organization: Organization, now: datetime) -> int:
+    """Link every active person of those connections to the account with exactly their address. Returns how many."""
+    by_address = {m.address: m.user_uuid for m in organization.members}
+    linked = {
+        (row.person_id, row.user_uuid)
+        for row in tx.execute(
+            select(t.accounts.c.person_id, t.accounts.c.user_uuid).where(t.accounts.c.target == target)
+        )
+    }
+    current = select(t.identities.c.person_id, t.identities.c.value).where(
+        t.identities.c.kind == "address", t.identities.c.is_current, t.identities.c.connection.in_(connections)
+    )
+    new = {
+        (person, by_address[value])
+        for person, value in tx.execute(current)
+        if value in by_address and (person, by_address[value]) not in linked
+    }
+    for person, uuid in sorted(new):
+        link(tx, person, target, uuid, is_theirs=True, how="address", now=now)
+    return len(new)
+
+
+def find_person(tx: Tx, address_or_id: str) -> int | None:
+    """The person known under that address or external id, current holders first."""
+    by_address = _by_address(tx, address_or_id)
+    if by_address:
+        return by_address[0][0]
+    query = select(t.identities.c.person_id).where(
+        t.identities.c.kind == "external_id", t.identities.c.value == address_or_id
+    )
+    return next(iter(tx.execute(query).scalars()), None)
+
+
+def label_of(tx: Tx, person_id: int) -> str:
+    """What to call the person."""
+    return str(tx.execute(select(t.people.c.label).where(t.people.c.id == person_id)).scalar_one())
+
+
+def still_out(connections: Sequence[str]) -> Select[int]:
+    """Selects the people whom one of the connections says are out and none says are active."""
+    out = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), t.standings.c.is_out)
+    active = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), ~t.standings.c.is_out)
+    return out.where(t.standings.c.person_id.not_in(active)).distinct()
+
+
+def _goes_by_another_id(tx: Tx, person_id: int, connection: str, external_id: str) -> bool:
+    if not external_id:
+        return False
+    ids = set(
+        tx.execute(
+            select(t.identities.c.value).where(
+                t.identities.c.person_id == person_id,
+                t.identities.c.connection == connection,
+                t.identities.c.kind == "external_id",
+            )
+        ).scalars()
+    )
+    return bool(ids) and external_id not in ids
+
+
+def _is_active_somewhere(tx: Tx, person_id: int) -> bool:
+    query = select(exists().where(t.identities.c.person_id == person_id, t.identities.c.is_current))
+    return bool(tx.execute(query).scalar())

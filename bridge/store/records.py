@@ -1,0 +1,214 @@
+"""SCIM records: read by key or condition, written whole, deleted as tombstones that no query returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
+
+from bridge.core.events import address_key
+from bridge.core.filter import Condition
+from bridge.core.record import Email, Record
+from bridge.ports import Conflict
+from bridge.store import tables as t
+from bridge.store.db import Tx
+from bridge.store.filter import where
+
+
+def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
+    """The living record with that id in that connection, or `None`."""
+    row = tx.execute(
+        select(t.records).where(
+            t.records.c.id == record_id,
+            t.records.c.connection == connection,
+            t.records.c.resource_type == resource_type,
+            t.records.c.deleted_at.is_(None),
+        )
+    ).one_or_none()
+    return None if row is None else _read(tx, [row])[0]
+
+
+def search(
+    tx: Tx, connection: str, resource_type: str, condition: Condition | None, offset: int, count: int
+) -> tuple[int, list[Record]]:
+    """How many living records answer the condition, and one page of them, in the order of their creation."""
+    wanted: list[ColumnElement[bool]] = [
+        t.records.c.connection == connection,
+        t.records.c.resource_type == resource_type,
+        t.records.c.deleted_at.is_(None),
+    ]
+    if condition is not None:
+        wanted.append(where(condition))
+    if condition is None or count == 0:
+        total = tx.execute(select(func.count()).select_from(t.records).where(*wanted)).scalar_one()
+        if count == 0:
+            return total, []
+    else:
+        total = -1
+    query = select(t.records).where(*wanted).order_by(t.records.c.seq).offset(offset).limit(count)
+    rows = tx.execute(query).all()
+    if total < 0:
+        whole = offset == 0 and len(rows) < count
+        total = (
+            len(rows) if whole else tx.execute(select(func.count()).select_from(t.records).where(*wanted)).scalar_one()
+        )
+    return total, _read(tx, rows)
+
+
+def insert_record(tx: Tx, record: Record, person_id: int | None) -> None:
+    """Keep a new record. Raises `Conflict` when a living one has the name."""
+    _refuse_taken_name(tx, record)
+    tx.execute(
+        insert(t.records).values(id=record.id, **_columns(record), created_at=record.created_at, person_id=person_id)
+    )
+    _write_parts(tx, record)
+
+
+def update_record(tx: Tx, before: Record, record: Record) -> None:
+    """Keep the changed record in place of the one before. Raises `Conflict` when another living one has the name."""
+    if before.name_key != record.name_key:
+        _refuse_taken_name(tx, record)
+    tx.execute(update(t.records).where(t.records.c.id == record.id).values(**_columns(record)))
+    if before.emails != record.emails:
+        tx.execute(delete(t.record_emails).where(t.record_emails.c.record_id == record.id))
+        _write_emails(tx, record)
+    if before.member_ids != record.member_ids:
+        tx.execute(delete(t.group_members).where(t.group_members.c.group_id == record.id))
+        _write_members(tx, record)
+
+
+def bury(tx: Tx, record: Record, now: datetime) -> None:
+    """Make a tombstone of the record: gone for every query, its person still known. Group memberships go with it."""
+    tx.execute(update(t.records).where(t.records.c.id == record.id).values(deleted_at=now, is_active=False))
+    tx.execute(delete(t.group_members).where(t.group_members.c.group_id == record.id))
+    tx.execute(delete(t.group_members).where(t.group_members.c.member_id == record.id))
+
+
+def person_of(tx: Tx, record_id: str) -> int | None:
+    """The person whom the record names, or `None` for a Group."""
+    return tx.execute(select(t.records.c.person_id).where(t.records.c.id == record_id)).scalar_one_or_none()
+
+
+def living_of_person(tx: Tx, person_id: int, connection: str) -> list[Record]:
+    """The person's living records in one connection; nearly always one."""
+    rows = tx.execute(
+        select(t.records).where(
+            t.records.c.person_id == person_id,
+            t.records.c.connection == connection,
+            t.records.c.deleted_at.is_(None),
+        )
+    ).all()
+    return _read(tx, rows)
+
+
+def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """For each record the groups that it is in, as (group id, display name)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    query = (
+        select(t.group_members.c.member_id, t.records.c.id, t.records.c.user_name)
+        .join(t.records, and_(t.records.c.id == t.group_members.c.group_id, t.records.c.connection == connection))
+        .where(t.group_members.c.member_id.in_(record_ids), t.records.c.deleted_at.is_(None))
+        .order_by(t.records.c.seq)
+    )
+    for member_id, group_id, name in tx.execute(query):
+        found.setdefault(member_id, []).append((group_id, name))
+    return found
+
+
+def members_known(tx: Tx, connection: str, ids: Sequence[str]) -> set[str]:
+    """Those of the ids that are living Users of the connection."""
+    query = select(t.records.c.id).where(
+        t.records.c.id.in_(ids),
+        t.records.c.connection == connection,
+        t.records.c.resource_type == "User",
+        t.records.c.deleted_at.is_(None),
+    )
+    return set(tx.execute(query).scalars())
+
+
+def _refuse_taken_name(tx: Tx, record: Record) -> None:
+    taken = tx.execute(
+        select(t.records.c.id).where(
+            t.records.c.connection == record.connection,
+            t.records.c.resource_type == record.resource_type,
+            t.records.c.name_key == record.name_key,
+            t.records.c.deleted_at.is_(None),
+            t.records.c.id != record.id,
+        )
+    ).first()
+    if taken is not None:
+        raise Conflict(f"{record.resource_type} {record.user_name} exists already, with id {taken.id}")
+
+
+def _columns(record: Record) -> dict[str, Any]:
+    return {
+        "connection": record.connection,
+        "resource_type": record.resource_type,
+        "user_name": record.user_name,
+        "name_key": record.name_key,
+        "external_id": record.external_id,
+        "is_active": record.is_active,
+        "version": record.version,
+        "body": dict(record.body),
+        "modified_at": record.modified_at,
+    }
+
+
+def _write_parts(tx: Tx, record: Record) -> None:
+    _write_emails(tx, record)
+    _write_members(tx, record)
+
+
+def _write_emails(tx: Tx, record: Record) -> None:
+    rows = [
+        {"record_id": record.id, "position": n, "value": e.value, "type": e.type, "address_key": address_key(e.value)}
+        for n, e in enumerate(record.emails)
+    ]
+    if rows:
+        tx.execute(insert(t.record_emails), rows)
+
+
+def _write_members(tx: Tx, record: Record) -> None:
+    ids = dict.fromkeys(record.member_ids)
+    rows = [{"group_id": record.id, "member_id": m, "position": n} for n, m in enumerate(ids)]
+    if rows:
+        tx.execute(insert(t.group_members), rows)
+
+
+def _read(tx: Tx, rows: Sequence[Row[Any]]) -> list[Record]:
+    ids = [row.id for row in rows]
+    emails: dict[str, list[Email]] = {}
+    members: dict[str, list[str]] = {}
+    if any(row.resource_type == "User" for row in rows):
+        query = (
+            select(t.record_emails)
+            .where(t.record_emails.c.record_id.in_(ids))
+            .order_by(t.record_emails.c.record_id, t.record_emails.c.position)
+        )
+        for row in tx.execute(query):
+            emails.setdefault(row.record_id, []).append(Email(value=row.value, type=row.type))
+    if any(row.resource_type == "Group" for row in rows):
+        query_members = (
+            select(t.group_members).where(t.group_members.c.group_id.in_(ids)).order_by(t.group_members.c.position)
+        )
+        for row in tx.execute(query_members):
+            members.setdefault(row.group_id, []).append(row.member_id)
+    return [
+        Record(
+            id=row.id,
+            connection=row.connection,
+            resource_type=row.resource_type,
+            user_name=row.user_name,
+            external_id=row.external_id,
+            emails=tuple(emails.get(row.id, ())),
+            is_active=row.is_active,
+            version=row.version,
+            body=row.body,
+            member_ids=tuple(members.get(row.id, ())),
+            created_at=row.created_at,
+            modified_at=row.modified_at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,374 @@
+"""The tables. Alembic's migrations carry the same shape; a test compares the two on both databases.
+
+Times are whole milliseconds since 1970 in UTC, so that SQLite and PostgreSQL read back what was written.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    """The moment as whole milliseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def moment_of(value: int) -> datetime:
+    """The aware UTC time for whole milliseconds since 1970."""
+    return _EPOCH + timedelta(milliseconds=value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time, kept to the millisecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To milliseconds."""
+        del dialect
+        return None if value is None else milliseconds(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """From milliseconds."""
+        del dialect
+        return None if value is None else moment_of(value)
+
+
+class Document(TypeDecorator[Any]):
+    """JSON as compact text: read whole, never searched inside."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any | None, dialect: Dialect) -> str | None:
+        """To text."""
+        del dialect
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any | None:
+        """From text."""
+        del dialect
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData()
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("label", String(320), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("seq", _ID, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("connection", String(64), nullable=False),
+    Column("resource_type", String(16), nullable=False),
+    Column("user_name", String(512), nullable=False),
+    Column("name_key", String(512), nullable=False),
+    Column("external_id", String(512), nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Document, nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=True, index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("modified_at", Moment, nullable=False),
+    Column("deleted_at", Moment, nullable=True),
+    Index(
+        "ux_records_living_name",
+        "connection",
+        "resource_type",
+        "name_key",
+        unique=True,
+        sqlite_where=text("deleted_at IS NULL"),
+        postgresql_where=text("deleted_at IS NULL"),
+    ),
+    Index("ix_records_external", "connection", "external_id"),
+    Index("ix_records_page", "connection", "resource_type", "seq"),
+)
+
+record_emails = Table(
+    "record_emails",
+    metadata,
+    Column("record_id", ForeignKey("records.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("value", String(1024), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("address_key", String(1024), nullable=False, index=True),
+    PrimaryKeyConstraint("record_id", "position"),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ForeignKey("records.id"), nullable=False),
+    Column("member_id", String(64), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    PrimaryKeyConstraint("group_id", "member_id"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False, index=True),
+    Column("connection", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", String(1024), nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("last_seen_at", Moment, nullable=False),
+    UniqueConstraint("connection", "kind", "value", "person_id", name="ux_identities"),
+    Index("ix_identities_value", "kind", "value"),
+)
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("is_out", Boolean, nullable=False),
+    Column("said_at", Moment, nullable=False),
+    Column("activated_at", Moment, nullable=True),
+    PrimaryKeyConstraint("person_id", "connection"),
+    Index("ix_standings_out", "connection", "is_out"),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("user_uuid", String(64), nullable=False),
+    Column("is_theirs", Boolean, nullable=False),
+    Column("how", String(128), nullable=False),
+    Column("linked_at", Moment, nullable=False),
+    PrimaryKeyConstraint("person_id", "target", "user_uuid"),
+    Index("ix_accounts_user", "target", "user_uuid"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("source", String(128), nullable=False),
+    Column("event_id", String(255), nullable=False),
+    Column("kind", String(128), nullable=False),
+    Column("person_id", ForeignKey("people.id"), nullable=True, index=True),
+    Column("subject", Document, nullable=False),
+    Column("occurred_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("transaction_id", String(255), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("scope", String(128), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("is_emergency", Boolean, nullable=False),
+    Column("effective_at", Moment, nullable=True),
+    UniqueConstraint("source", "event_id", name="ux_inbox_event"),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("target", String(64), nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closed_at", Moment, nullable=True),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("target", String(64), nullable=False),
+    Column("scope", String(128), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("source", String(128), nullable=False),
+    Column("kind", String(128), nullable=False),
+    Column("subject", Document, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("approver", String(128), nullable=False),
+    Column("is_emergency", Boolean, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Column("removed_at", Moment, nullable=True),
+    Column("verified_at", Moment, nullable=True),
+    Column("watch_from", Moment, nullable=True),
+    Column("watch_until", Moment, nullable=True),
+    Column("returns", Integer, nullable=False),
+    Column("is_back", Boolean, nullable=False),
+    Column("plan", Document, nullable=False),
+    Column("released", Document, nullable=True),
+    Column("is_backlog", Boolean, nullable=False),
+    Column("counts_as_intent", Boolean, nullable=False),
+    Column("batch_id", ForeignKey("batches.id"), nullable=True, index=True),
+    Column("outcome", Text, nullable=False),
+    Column("closed_at", Moment, nullable=True),
+    Index(
+        "ux_cases_open",
+        "person_id",
+        "target",
+        "scope",
+        unique=True,
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+    Index(
+        "ix_cases_due",
+        "target",
+        "due_at",
+        sqlite_where=text("closed_at IS NULL"),
+        postgresql_where=text("closed_at IS NULL"),
+    ),
+)
+
+case_events = Table(
+    "case_events",
+    metadata,
+    Column("case_id", ForeignKey("cases.id"), nullable=False),
+    Column("inbox_id", ForeignKey("inbox.id"), nullable=False),
+    PrimaryKeyConstraint("case_id", "inbox_id"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("target", String(64), nullable=False),
+    Column("canonical", String(255), nullable=False),
+    Column("says", Text, nullable=False),
+    Column("is_removal", Boolean, nullable=False),
+    Column("was_approved", Boolean, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment, nullable=True),
+    Column("status", Integer, nullable=True),
+    Column("result", String(16), nullable=False),
+    Index("ix_steps_removals", "target", "is_removal", "ended_at"),
+)
+
+checks = Table(
+    "checks",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+    Column("result", Text, nullable=False),
+)
+
+todos = Table(
+    "todos",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=False, index=True),
+    Column("kind", String(64), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("done_at", Moment, nullable=True),
+    Column("done_by", String(128), nullable=False),
+    UniqueConstraint("case_id", "kind", name="ux_todos_kind"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("hint", String(16), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=True),
+    Column("revoked_at", Moment, nullable=True),
+    Column("last_used_at", Moment, nullable=True),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("claim_token", String(64), nullable=False),
+    Column("claimed_until", Moment, nullable=True),
+    Column("paused_since", Moment, nullable=True),
+    Column("paused_until", Moment, nullable=True),
+    Column("pause_reason", Text, nullable=False),
+    Column("pauses", Integer, nullable=False),
+    Column("look_due_at", Moment, nullable=True),
+    Column("looked_at", Moment, nullable=True),
+    Column("member_count", Integer, nullable=True),
+    Column("owner_count", Integer, nullable=True),
+    Column("human_owner_count", Integer, nullable=True),
+    Column("key_fingerprint", String(64), nullable=False),
+    Column("key_uuid", String(64), nullable=False),
+    Column("key_email", String(320), nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("last_event_at", Moment, nullable=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _ID, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("approver", String(255), nullable=False),
+    Column("case_id", BigInteger, nullable=True, index=True),
+    Column("target", String(64), nullable=False),
+    Column("facts", Document, nullable=False),
+    Column("personal_digest", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+audit_personal = Table(
+    "audit_personal",
+    metadata,
+    Column("seq", ForeignKey("audit.seq"), primary_key=True, autoincrement=False),
+    Column("salt", String(64), nullable=False),
+    Column("body", Document, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)

@@ -1,0 +1,172 @@
+"""Targets at work: who has the claim, whether it is paused, when it was last looked at, whose key we hold.
+
+The claim is a lease: short, renewed while a pass runs, checked by every write of the pass.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, insert, or_, select, update
+
+from bridge.core.organization import Organization
+from bridge.ports import ClaimLost, KeyOwner
+from bridge.store import tables as t
+from bridge.store.db import Tx
+
+LEASE = timedelta(seconds=8)
+"""How long a claim lasts unless it is renewed: a worker that died blocks its target no longer than this."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetState:
+    """How a target is, as last seen."""
+
+    name: str
+    paused_since: datetime | None
+    paused_until: datetime | None
+    pause_reason: str
+    pauses: int
+    look_due_at: datetime | None
+    looked_at: datetime | None
+    member_count: int | None
+    owner_count: int | None
+    human_owner_count: int | None
+    key_fingerprint: str
+    key_uuid: str
+    key_email: str
+
+    @property
+    def key_owner(self) -> KeyOwner | None:
+        """Whose key it is, or `None` while unknown."""
+        return KeyOwner(user_uuid=self.key_uuid, email=self.key_email) if self.key_uuid else None
+
+
+def ensure(tx: Tx, names: Iterable[str]) -> None:
+    """Make sure that each target has its row."""
+    known = set(tx.execute(select(t.targets.c.name)).scalars())
+    for name in names:
+        if name not in known:
+            tx.execute(
+                insert(t.targets).values(
+                    name=name, claim_token="", pause_reason="", pauses=0, key_fingerprint="", key_uuid="", key_email=""
+                )
+            )
+
+
+def state(tx: Tx, name: str) -> TargetState:
+    """How the target is."""
+    columns = [t.targets.c[field] for field in TargetState.__dataclass_fields__]
+    row = tx.execute(select(*columns).where(t.targets.c.name == name)).mappings().one()
+    return TargetState(**row)
+
+
+def claim(tx: Tx, name: str, now: datetime) -> str | None:
+    """Take the target for one pass; the claim's token, or `None` while somebody else has it."""
+    lease_now = tx.lease_now(now)
+    token = secrets.token_hex(16)
+    taken = tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name)
+        .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < lease_now))
+        .values(claim_token=token, claimed_until=lease_now + LEASE)
+    )
+    return token if taken.rowcount == 1 else None
+
+
+def hold_on(tx: Tx, name: str, token: str, now: datetime) -> None:
+    """Renew the claim. Raises `ClaimLost` when somebody else has it: whatever this transaction did must not commit."""
+    kept = tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name, t.targets.c.claim_token == token)
+        .values(claimed_until=tx.lease_now(now) + LEASE)
+    )
+    if kept.rowcount != 1:
+        raise ClaimLost(f"another worker took over {name}")
+
+
+def let_go(tx: Tx, name: str, token: str) -> None:
+    """Give the claim up."""
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name, t.targets.c.claim_token == token)
+        .values(claim_token="", claimed_until=None)
+    )
+
+
+def due(tx: Tx, now: datetime) -> tuple[str, ...]:
+    """Targets with something due, not paused and not claimed."""
+    lease_now = tx.lease_now(now)
+    has_case = exists().where(
+        t.cases.c.target == t.targets.c.name, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now
+    )
+    query = (
+        select(t.targets.c.name)
+        .where(or_(has_case, t.targets.c.look_due_at <= now))
+        .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
+        .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < lease_now))
+        .order_by(t.targets.c.name)
+    )
+    return tuple(tx.execute(query).scalars())
+
+
+def pause(tx: Tx, name: str, *, reason: str, until: datetime, now: datetime) -> bool:
+    """Leave the target alone until then. True when this is the first pause of its trouble: to be told once."""
+    before = state(tx, name)
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name)
+        .values(
+            paused_since=before.paused_since or now, paused_until=until, pause_reason=reason, pauses=before.pauses + 1
+        )
+    )
+    return before.paused_since is None
+
+
+def resume(tx: Tx, name: str) -> TargetState | None:
+    """End the pause; how the target was while paused, or `None` when it was not."""
+    before = state(tx, name)
+    if before.paused_since is None:
+        return None
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name)
+        .values(paused_since=None, paused_until=None, pause_reason="", pauses=0)
+    )
+    return before
+
+
+def note_look(tx: Tx, name: str, organization: Organization, next_look: datetime) -> None:
+    """Keep what the last look showed, for the status."""
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name)
+        .values(
+            looked_at=organization.taken_at,
+            member_count=len(organization.members),
+            owner_count=len(organization.owners),
+            human_owner_count=len(organization.human_owners),
+            look_due_at=next_look,
+        )
+    )
+
+
+def want_look(tx: Tx, name: str, at: datetime) -> None:
+    """Have the target looked at by then, if nothing earlier is planned."""
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name, or_(t.targets.c.look_due_at.is_(None), t.targets.c.look_due_at > at))
+        .values(look_due_at=at)
+    )
+
+
+def note_key(tx: Tx, name: str, fingerprint: str, owner: KeyOwner) -> None:
+    """Keep whose key the target's is; `fingerprint` says of which key that is true."""
+    tx.execute(
+        update(t.targets)
+        .where(t.targets.c.name == name)
+        .values(key_fingerprint=fingerprint, key_uuid=owner.user_uuid, key_email=owner.email)
+    )

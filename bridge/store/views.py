@@ -1,0 +1,326 @@
+"""What people ask of the store: how everything stands, what waits for whom, and all about one case. Reads only.
+
+`contract` turns the answers into the contract's JSON, `story` into sentences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Text, func, or_, select, type_coerce
+
+from bridge.core.case import Case, CaseState
+from bridge.core.events import IdentityEvent
+from bridge.core.plan import HoldCode, RemoveMember, digest_of
+from bridge.core.wording import counted, lasting
+from bridge.ports import QueueState
+from bridge.store import audit, cases, inbox, targets
+from bridge.store import tables as t
+from bridge.store.audit import Kept
+from bridge.store.cases import StepDone, Todo
+from bridge.store.db import Tx
+from bridge.store.targets import TargetState
+
+LONG_PAUSE = timedelta(minutes=10)
+"""A target that is left alone for longer than this does not mend itself: somebody should look."""
+
+OVERDUE = timedelta(minutes=5)
+"""Work that lies for longer than this, at a target that nobody looks at, means that no worker runs."""
+
+NO_HOLDS = '%"holds":[]%'
+"""How the stored plan says that nothing holds. Quotes inside a text are escaped there, so no name can contain it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Whether the person is in the target, as last seen, and for how long after the request."""
+
+    still_in: bool | None
+    """`None`: not known, or not looked at yet."""
+    asked_at: datetime
+    ended_at: datetime | None
+    """The first removal, or the look that found nobody."""
+    back_since: datetime | None = None
+    """When the person was seen again after a removal."""
+
+    def lasted(self, now: datetime) -> timedelta | None:
+        """How long after the request the person still had access; `None` when there is no access that we know of."""
+        if self.ended_at is not None:
+            return self.ended_at - self.asked_at
+        return now - self.asked_at if self.still_in else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseView:
+    """One case with what belongs to it. The last three are filled for a single case only."""
+
+    case: Case
+    approver: str
+    """Who approved; `none: policy X` when nobody did."""
+    access: Access
+    todos: tuple[Todo, ...] = ()
+    steps: tuple[StepDone, ...] = ()
+    events: tuple[IdentityEvent, ...] = ()
+    checks: tuple[tuple[datetime, str], ...] = ()
+    audit: tuple[Kept, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitingBatch:
+    """Cases that wait for one decision."""
+
+    id: int
+    target: str
+    cases: tuple[Case, ...]
+    digest: str
+    """What `release --batch` asks for: it stands for every case's plan as it is now."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Why they wait."""
+        return tuple(sorted({h.code.value for c in self.cases for h in c.plan.blocking}))
+
+    @property
+    def is_releasable(self) -> bool:
+        """Whether a person may release all of it."""
+        return all(h.is_releasable for c in self.cases for h in c.plan.blocking)
+
+    @property
+    def still_in(self) -> int:
+        """How many of them were opened while the bridge only observed, and are members."""
+        return sum(_waits_in(c) for c in self.cases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """Something that is no case's own and does not mend itself."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How everything stands at one moment."""
+
+    at: datetime
+    cases: Mapping[str, int]
+    oldest_pending: timedelta
+    queue: QueueState
+    last_event_at: Mapping[str, datetime | None]
+    targets: tuple[TargetState, ...]
+    needs_a_person: tuple[int, ...]
+    batches: tuple[WaitingBatch, ...]
+    todos: tuple[Todo, ...]
+    troubles: tuple[Trouble, ...]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing needs a person."""
+        return not (self.needs_a_person or self.todos or self.troubles)
+
+    @property
+    def still_in(self) -> int:
+        """How many leavers wait from the time when the bridge only observed."""
+        return sum(b.still_in for b in self.batches)
+
+    @property
+    def backlog(self) -> str:
+        """The sentence about them; empty when there are none."""
+        if not self.still_in:
+            return ""
+        verb = "is" if self.still_in == 1 else "are"
+        return f"{counted(self.still_in, 'leaver')} {verb} STILL IN: seen while the bridge only observed."
+
+
+def status(tx: Tx, *, connections: Iterable[str], names: Iterable[str], queue: QueueState, now: datetime) -> Status:
+    """How everything stands, for those connections and targets."""
+    counts = {str(s): int(n) for s, n in tx.execute(select(t.cases.c.state, func.count()).group_by(t.cases.c.state))}
+    oldest = tx.execute(
+        select(func.min(t.cases.c.opened_at)).where(t.cases.c.state == CaseState.PENDING.value)
+    ).scalar()
+    known = set(tx.execute(select(t.targets.c.name)).scalars())
+    states = tuple(targets.state(tx, name) for name in names if name in known)
+    heard = {r.name: r.last_event_at for r in tx.execute(select(t.connections))}
+    return Status(
+        at=now,
+        cases={state.value: counts.get(state.value, 0) for state in CaseState},
+        oldest_pending=now - oldest if oldest else timedelta(0),
+        queue=queue,
+        last_event_at={name: heard.get(name) for name in connections},
+        targets=states,
+        needs_a_person=needing_a_person(tx),
+        batches=waiting_batches(tx),
+        todos=tuple(cases.todos(tx)),
+        troubles=tuple(_troubles(tx, states, now)),
+    )
+
+
+def needing_a_person(tx: Tx) -> tuple[int, ...]:
+    """The cases that nothing moves in the right direction without a human decision; `core.case.needs_a_person`."""
+    query = (
+        select(t.cases.c.id)
+        .where(t.cases.c.closed_at.is_(None))
+        .where(or_(t.cases.c.state == CaseState.HELD.value, type_coerce(t.cases.c.plan, Text).not_like(NO_HOLDS)))
+        .order_by(t.cases.c.id)
+    )
+    return tuple(tx.execute(query).scalars())
+
+
+def waiting_batches(tx: Tx) -> tuple[WaitingBatch, ...]:
+    """The batches that wait for a decision, oldest first; the digests are those that `decisions` compares with."""
+    query = (
+        select(t.cases.c.batch_id)
+        .where(t.cases.c.batch_id.is_not(None), t.cases.c.state == CaseState.HELD.value)
+        .distinct()
+        .order_by(t.cases.c.batch_id)
+    )
+    found = []
+    for batch_id in tx.execute(query).scalars().all():
+        held = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
+        digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in held), ())
+        found.append(WaitingBatch(id=batch_id, target=held[0].target, cases=held, digest=digest))
+    return tuple(found)
+
+
+def rows(
+    tx: Tx,
+    *,
+    states: Sequence[CaseState] = (),
+    only: Collection[int] | None = None,
+    limit: int = 200,
+    leaving_out: Collection[int] = (),
+) -> list[CaseView]:
+    """Cases in those states (all when none is given), newest first; `only` those numbers, when given."""
+    if only is not None:
+        chosen = sorted((i for i in only if i not in leaving_out), reverse=True)[:limit]
+        found = [c for c in (cases.find(tx, i) for i in chosen) if c is not None]
+    else:
+        found = cases.select_cases(tx, states=states, limit=limit)
+    return [_view(tx, c, tuple(cases.steps_of(tx, c.id))) for c in found]
+
+
+def one(tx: Tx, case_id: int) -> CaseView | None:
+    """Everything about one case, or `None` when there is none with that number."""
+    case = cases.find(tx, case_id)
+    if case is None:
+        return None
+    kept = tuple(audit.read(tx, case_id=case_id))
+    kept = tuple(sorted((*kept, *_pauses(tx, case, kept)), key=lambda k: k.seq))
+    short = _view(tx, case, tuple(cases.steps_of(tx, case_id)))
+    return CaseView(
+        case=case,
+        approver=short.approver,
+        access=short.access,
+        todos=tuple(cases.todos(tx, case_id=case_id, only_open=False)),
+        steps=short.steps,
+        events=tuple(inbox.of_case(tx, case_id)),
+        checks=tuple(cases.checks_of(tx, case_id)),
+        audit=kept,
+    )
+
+
+def knowers(tx: Tx, address: str) -> tuple[str, ...]:
+    """The connections in which somebody goes by that address now (a compare key); operators' words do not count."""
+    query = (
+        select(t.identities.c.connection)
+        .where(t.identities.c.kind == "address", t.identities.c.value == address, t.identities.c.is_current)
+        .distinct()
+        .order_by(t.identities.c.connection)
+    )
+    return tuple(name for name in tx.execute(query).scalars() if not name.startswith("operator:"))
+
+
+def newest_entry_at(tx: Tx) -> datetime | None:
+    """When the newest audit entry was written; `None` when there is none."""
+    return tx.execute(select(t.audit.c.at).order_by(t.audit.c.seq.desc()).limit(1)).scalar()
+
+
+def _view(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> CaseView:
+    return CaseView(case=case, approver=approver(case), access=_access(tx, case, steps), steps=steps)
+
+
+def approver(case: Case) -> str:
+    """Who approved the case's removal; `none: policy X` when the policy stood in."""
+    if case.approver or case.is_operators:
+        return case.approver or case.source
+    if case.is_emergency:
+        return "none: policy emergency"
+    is_observed = any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds)
+    return "none: policy observe" if is_observed else "none: policy enforce"
+
+
+def _access(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> Access:
+    removed = [s for s in steps if s.result == "done" and s.canonical.startswith("remove_member ")]
+    answered = {s.canonical for s in removed}
+    planned = [s.canonical for s in case.plan.steps if isinstance(s, RemoveMember)]
+    back_since = None
+    still_in: bool | None
+    if case.state is CaseState.CANCELLED or case.is_back:
+        still_in = True if case.is_back else None
+    elif planned:
+        still_in = any(canonical not in answered for canonical in planned)
+    else:
+        is_out = case.state in {CaseState.WATCHING, CaseState.CLOSED} or bool(removed)
+        still_in = False if is_out else None
+    if case.is_back:
+        back_since = tx.execute(
+            select(func.max(t.audit.c.at)).where(t.audit.c.case_id == case.id, t.audit.c.kind == "case.returned")
+        ).scalar()
+    ended = removed[0].ended_at if removed else None
+    if still_in and back_since is None:
+        ended = None
+    return Access(still_in=still_in, asked_at=case.opened_at, ended_at=ended, back_since=back_since)
+
+
+def _pauses(tx: Tx, case: Case, kept: Sequence[Kept]) -> list[Kept]:
+    """What happened to the target meanwhile: it explains why a case stood still."""
+    if not kept:
+        return []
+    query = (
+        select(t.audit)
+        .where(t.audit.c.seq > kept[0].seq, t.audit.c.target == case.target)
+        .where(t.audit.c.kind.in_(("target.paused", "target.resumed")))
+        .order_by(t.audit.c.seq)
+    )
+    if not case.state.is_open:
+        query = query.where(t.audit.c.seq < kept[-1].seq)
+    return [
+        Kept(
+            seq=r.seq,
+            entry=audit.Entry(at=r.at, kind=r.kind, actor=r.actor, target=r.target, facts=r.facts),
+            personal={},
+            hash=r.hash,
+        )
+        for r in tx.execute(query)
+    ]
+
+
+def _troubles(tx: Tx, states: Iterable[TargetState], now: datetime) -> Iterable[Trouble]:
+    for state in states:
+        if state.paused_since is not None and now - state.paused_since >= LONG_PAUSE:
+            yield Trouble(
+                what=f"Nothing can be done at {state.name} since {lasting(now - state.paused_since)}: "
+                f"{state.pause_reason}",
+                remedy="Run `check`, which says how to mend it. The bridge tries again by itself.",
+            )
+            continue
+        is_seen = state.looked_at is not None and now - state.looked_at < OVERDUE
+        late = tx.execute(
+            select(func.count(), func.min(t.cases.c.due_at)).where(
+                t.cases.c.target == state.name, t.cases.c.closed_at.is_(None), t.cases.c.due_at < now - OVERDUE
+            )
+        ).one()
+        if late[0] and not is_seen and state.paused_since is None:
+            yield Trouble(
+                what=f"{counted(late[0], 'case')} at {state.name} should have been looked at, the first "
+                f"{lasting(now - late[1])} ago, and no worker does it.",
+                remedy="Start `run`, or `worker` and `sweep`; if they run, read their log.",
+            )
+
+
+def _waits_in(case: Case) -> bool:
+    observed = any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.blocking)
+    return observed and case.removed_at is None and any(isinstance(s, RemoveMember) for s in case.plan.steps)

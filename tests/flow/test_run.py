@@ -1,0 +1,258 @@
+"""`run` as a user meets it: real processes, one data folder, warm ends and cold ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bridge
+
+pytestmark = pytest.mark.process
+
+PACKAGE = Path(bridge.__file__).parent.parent
+SECRET = "phx_only_for_workers"
+CONFIG = """
+[server]
+port = 0
+[targets.main]
+url = "http://127.0.0.1:9"
+organization_id = "01900000-0000-7000-8000-000000000000"
+api_key_env = "POSTHOG_API_KEY"
+[connections.okta]
+kind = "okta"
+targets = ["main"]
+"""
+
+
+class Run:
+    """One `run`, and what it said."""
+
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+        self.folder = folder
+        with (folder / "said").open("w") as said:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bridge.cli", "run", *arguments],
+                cwd=folder,
+                env=os.environ | {"PYTHONPATH": str(PACKAGE)} | environ,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            )
+        self.ready = self.process.stdout.readline() if self.process.stdout else ""
+        self.file = folder / "data" / "run.json"
+        assert self.ready.startswith("Ready: http://127.0.0.1:"), (folder / "said").read_text()
+
+    @property
+    def told(self) -> dict:
+        return json.loads(self.file.read_text())
+
+    def pid(self, name: str) -> int:
+        return self.told["pids"][name]
+
+    def stop(self) -> float:
+        began = time.monotonic()
+        self.process.terminate()
+        assert self.process.wait(timeout=12) == 0, (self.folder / "said").read_text()
+        self.process.stdout.close()
+        return time.monotonic() - began
+
+
+@pytest.fixture
+def runtime(monkeypatch) -> Iterator[None]:
+    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    yield
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    made = tmp_path / "a folder with blanks" / ("deep" * 25)
+    made.mkdir(parents=True)
+    return made
+
+
+def answer(url: str, token: str = "") -> int:
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def wait_until(condition, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_sandbox_comes_up_and_says_where(folder, runtime):
+    run = Run(folder, "--port", "0")
+    told = run.told
+    assert run.ready.strip() == f"Ready: {told['url']}"
+    assert run.file.stat().st_mode & 0o777 == 0o600
+    assert answer(told["url"] + "/healthz") == 200
+    assert answer(told["sandbox"]["url"] + "/_sandbox/members") == 200
+    assert set(told["scim"]) == {"okta", "entra"}
+    okta = told["scim"]["okta"]
+    assert okta["url"] == told["url"] + "/scim/v2/okta"
+    assert answer(okta["url"] + "/Users", okta["token"]) == 200
+    assert told["admin"]["login_url"].startswith(told["url"])
+
+    # A second run on the same folder says who has it, and does no harm.
+    second = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", "run", "--port", "0"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert second.returncode == 3
+    assert f"(process {run.process.pid}, {told['url']})" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+    # The web is started again on the same address, and whoever comes in between waits instead of being refused.
+    web = run.pid("web")
+    os.kill(web, signal.SIGKILL)
+    assert answer(told["url"] + "/healthz") == 200
+    wait_until(lambda: run.pid("web") != web)
+    # So are the workers and the queue server.
+    queue, worker = run.pid("queue"), run.pid("worker-1")
+    os.kill(queue, signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: run.pid("queue") != queue and run.pid("worker-1") != worker)
+
+    pids = run.told["pids"]
+    pids.pop("supervisor")
+    run.process.terminate()
+    ended: dict[str, int] = {}
+    order = 0
+    while len(ended) < len(pids):
+        order += 1
+        ended.update({name: order for name, pid in pids.items() if name not in ended and not is_alive(pid)})
+        time.sleep(0.001)
+        assert order < 12_000, f"still there: {set(pids) - set(ended)}"
+    assert run.stop() < 10
+    assert ended["web"] < min(ended["worker-1"], ended["worker-2"])
+    assert max(ended["worker-1"], ended["worker-2"]) < ended["sweep"] < ended["sandbox"] < ended["queue"]
+    assert not run.file.exists()
+
+    # Tokens of an earlier start open nothing.
+    again = Run(folder, "--port", "0")
+    url = again.told["scim"]["okta"]["url"] + "/Users"
+    assert answer(url, okta["token"]) == 401
+    assert answer(url, again.told["scim"]["okta"]["token"]) == 200
+    again.stop()
+
+
+def test_only_workers_have_the_key(tmp_path, runtime):
+    (tmp_path / "config.toml").write_text(CONFIG)
+    run = Run(tmp_path, POSTHOG_API_KEY=SECRET)
+    told = run.told
+    assert "token" not in told["scim"]["okta"]
+    for name, pid in told["pids"].items():
+        holds_key = SECRET.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        assert holds_key == (name == "supervisor" or name.startswith("worker")), name
+    run.stop()
+    assert SECRET not in (tmp_path / "said").read_text()
+
+
+def test_after_a_crash_the_rest_ends_and_the_queue_is_adopted(folder, runtime):
+    run = Run(folder, "--port", "0")
+    pids = run.told["pids"]
+    run.process.kill()
+    run.process.wait()
+    run.process.stdout.close()
+    others = [pid for name, pid in pids.items() if name not in {"queue", "supervisor"}]
+    wait_until(lambda: not any(is_alive(pid) for pid in others))
+    assert is_alive(pids["queue"])
+    again = Run(folder, "--port", "0")
+    assert again.pid("queue") == pids["queue"]
+    again.stop()
+    assert not is_alive(pids["queue"])
+
+
+def refused(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode in {2, 3}
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_port_that_is_taken_is_one_sentence(tmp_path, runtime):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = refused("run", "--port", str(port), folder=tmp_path)
+    assert told == f"127.0.0.1:{port} cannot be listened on: Address already in use. Choose another --port or --host.\n"
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    told = refused("run", "--data", "file/data", folder=tmp_path)
+    assert "cannot be used: Not a directory. Choose another folder with --data." in told
+    assert told.count("\n") == 1
+
+
+def test_a_configuration_mistake_is_told_before_anything_starts(tmp_path):
+    (tmp_path / "config.toml").write_text(CONFIG.replace("okta", "my_okta"))
+    assert "connections.my_okta: a name may hold only" in refused("run", folder=tmp_path)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_wrong_command_is_told_with_the_nearest(tmp_path):
+    assert 'There is no command "rnu". Did you mean "run"?' in refused("rnu", folder=tmp_path)
+
+
+@pytest.mark.parametrize("place", [["--data", "x", "db", "upgrade"], ["db", "upgrade", "--data", "x"]])
+def test_the_data_folder_may_stand_before_or_after_the_command(tmp_path, place):
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", *place],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert "The schema is at" in done.stdout
+    assert (tmp_path / "x" / "bridge.db").exists()
+
+
+def test_a_database_that_is_none_is_one_sentence(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "bridge.db").write_text("not a database" * 100)
+    told = refused("db", "upgrade", folder=tmp_path)
+    assert "The database cannot be used" in told

@@ -1,0 +1,143 @@
+"""The sandbox over HTTP: PostHog's paths, plus a few under `/_sandbox/` that are ours and never PostHog's.
+
+A personal API key is the only way in, so a method that a path lacks answers 403 and not 405: PostHog's permission code
+refuses a key the actions it cannot map before it looks at the method. May import: the rest of the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from bridge.sandbox import bodies, invites, members, organizations
+from bridge.sandbox.errors import ApiError, not_found
+from bridge.sandbox.gate import Endpoint, admit, authenticate
+from bridge.sandbox.records import Call
+from bridge.sandbox.world import World
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Every method reaches the gate, which knows what to refuse."""
+
+
+class Segment(BaseConverter):
+    """A path segment as PostHog's router takes it: without a dot, so that an address matches no route."""
+
+    regex = "[^/.]+"
+
+
+def create_app(world: World) -> Flask:
+    """The WSGI application for that world."""
+    app = Flask("bridge.sandbox", static_folder=None)
+    app.url_map.converters["seg"] = Segment
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    for endpoint in (*invites.ENDPOINTS, *members.ENDPOINTS, *organizations.ENDPOINTS):
+        app.add_url_rule(
+            endpoint.rule,
+            endpoint=endpoint.rule,
+            view_func=_view(world, endpoint),
+            methods=METHODS,
+            provide_automatic_options=False,
+        )
+    app.add_url_rule("/_sandbox/login", view_func=_login(world), methods=["POST"])
+    app.add_url_rule("/_sandbox/calls", view_func=_calls(world), methods=["GET"])
+    app.add_url_rule("/_sandbox/members", view_func=_members(world), methods=["GET"])
+    app.register_error_handler(ApiError, _refused)
+    app.register_error_handler(HTTPException, _no_route)
+    app.after_request(_logged(world))
+    return app
+
+
+def _view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
+    def view(**lookups: str) -> Response:
+        call, action = admit(world, request, endpoint, lookups)
+        return _answer(*action.run(call))
+
+    return view
+
+
+def _answer(status: int, body: Any) -> Response:
+    if body is None:
+        return Response(status=status)
+    return Response(json.dumps(body), status=status, content_type="application/json")
+
+
+def _refused(error: ApiError) -> Response:
+    response = _answer(error.status, error.body)
+    response.headers.extend(error.headers)
+    return response
+
+
+def _no_route(error: HTTPException) -> Response:
+    if request.path.startswith("/_sandbox/") or (error.code or 500) >= 500:
+        return _answer(error.code or 500, {"detail": error.description})
+    return _refused(not_found("Endpoint not found."))
+
+
+def _logged(world: World) -> Callable[[Response], Response]:
+    def log(response: Response) -> Response:
+        if not request.path.startswith("/_sandbox/"):
+            world.log(
+                Call(
+                    method=request.method,
+                    path=request.path,
+                    query=request.query_string.decode(),
+                    status=response.status_code,
+                    key_label=_key_label(world),
+                    at=world.now(),
+                )
+            )
+        return response
+
+    return log
+
+
+def _key_label(world: World) -> str:
+    try:
+        key, _ = authenticate(world, request)
+    except ApiError:
+        return ""
+    return key.label
+
+
+def _login(world: World) -> Callable[[], Response]:
+    def login() -> Response:
+        asked = request.get_json(force=True, silent=True)
+        if not isinstance(asked, dict) or not isinstance(asked.get("email"), str):
+            return _answer(400, {"detail": 'Nobody logged in: send {"email": "..."}.'})
+        ended = world.login(asked["email"], provider=str(asked.get("provider") or "google-oauth2"))
+        return _answer(200, {"outcome": ended.outcome, "level": ended.level})
+
+    return login
+
+
+def _calls(world: World) -> Callable[[], Response]:
+    def calls() -> Response:
+        return _answer(200, {"count": len(world.calls), "results": [_call(c) for c in world.calls[-1000:]]})
+
+    return calls
+
+
+def _call(call: Call) -> dict[str, Any]:
+    return {
+        "method": call.method,
+        "path": call.path,
+        "query": call.query,
+        "status": call.status,
+        "key_label": call.key_label,
+        "at": bodies.time(call.at),
+    }
+
+
+def _members(world: World) -> Callable[[], Response]:
+    def members_now() -> Response:
+        rows = [{"email": a.email, "level": m.level, "uuid": a.uuid} for a, m in world.members()]
+        waiting = [{"email": i.target_email, "level": i.level, "id": i.id} for i in world.invites_in(world.home.id)]
+        return _answer(200, {"organization": world.home.name, "members": rows, "invites": waiting})
+
+    return members_now

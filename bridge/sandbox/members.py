@@ -1,0 +1,155 @@
+"""The members endpoints: list, change a level, remove. There is no way to retrieve one member.
+
+Source: PostHog, posthog/api/organization_member.py. May import: `bodies`, `errors`, `gate`, `paging`, `records`,
+`rules`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bridge.sandbox import bodies
+from bridge.sandbox.errors import broken, invalid, not_found
+from bridge.sandbox.gate import Action, Call, Endpoint
+from bridge.sandbox.paging import page
+from bridge.sandbox.records import ADMIN, LEVELS, Account, Membership
+from bridge.sandbox.rules import check_edit, check_leave
+
+SEARCH_MOST = 200
+"""Characters in `?search=`."""
+
+
+def list_members(call: Call) -> tuple[int, Any]:
+    """Members with active accounts, newest first. Members below admin may be shown only themselves."""
+    asked = call.request.args
+    rows = visible(call)
+    if not call.here.members_can_see_org_members and call.caller.level < ADMIN:
+        rows = [(a, m) for a, m in rows if a.uuid == call.account.uuid]
+    if "email" in asked:
+        rows = [(a, m) for a, m in rows if a.email == asked["email"]]
+    if "updated_after" in asked:
+        rows = [(a, m) for a, m in rows if m.updated_at > _time(asked["updated_after"])]
+    if asked.get("order") == "joined_at":
+        rows.reverse()
+    shown = [bodies.member(a, m) for a, m in rows]
+    search = asked.get("search", "")
+    if len(search) > SEARCH_MOST:
+        return 400, {"search": "Search query must be 200 characters or fewer."}
+    if search:
+        shown = [{**row, "search_match_type": "exact"} for row in shown if _matches(row, search)]
+    return 200, page(call.request, shown)
+
+
+def update_member(call: Call) -> tuple[int, Any]:
+    """Give a member another level.
+
+    The row that was read is written back whole, without a lock: a DELETE in between is undone. PostHog does so, too.
+    """
+    account, membership = found(call)
+    check_edit(call.caller, membership)
+    level = _level(call.body)
+    if level is not None:
+        check_edit(call.caller, membership, level)
+        membership = replace(membership, level=level, updated_at=call.world.now())
+        call.world.put(membership)
+    return 200, bodies.member(account, membership)
+
+
+def remove_member(call: Call) -> tuple[int, Any]:
+    """End a membership, and nothing but the membership."""
+    _, membership = found(call)
+    check_edit(call.caller, membership)
+    check_leave(membership)
+    call.world.drop(membership)
+    return 204, None
+
+
+def github_login(call: Call) -> tuple[int, Any]:
+    """The member's GitHub name: none, here."""
+    found(call)
+    return 200, {"github_login": None}
+
+
+def visible(call: Call) -> list[tuple[Account, Membership]]:
+    """The memberships that the API knows: none of deactivated accounts or internal bots."""
+    rows = call.world.members(call.here.id)
+    return [(a, m) for a, m in rows if a.is_active and not a.email.endswith("@posthogbot.user")]
+
+
+def found(call: Call) -> tuple[Account, Membership]:
+    """The member in the path, by the UUID of the account.
+
+    Raises: ApiError 404; 500 for a lookup that is no UUID.
+    """
+    wanted = call.account.uuid if call.lookup == "@me" else as_uuid(call.lookup)
+    for account, membership in visible(call):
+        if account.uuid == wanted:
+            return account, membership
+    raise not_found()
+
+
+def as_uuid(lookup: str) -> str:
+    """The lookup in canonical form.
+
+    Raises: ApiError 500, the worse of the two answers that PostHog may give.
+    """
+    try:
+        return str(uuid.UUID(lookup))
+    except ValueError:
+        raise broken() from None
+
+
+def _level(body: Any) -> int | None:
+    if not isinstance(body, dict):
+        raise invalid("Invalid data. Expected a dictionary.", attr="non_field_errors")
+    if "level" not in body:
+        return None
+    level = body["level"]
+    if level is None:
+        raise invalid("This field may not be null.", code="null", attr="level")
+    named = {str(known): known for known in LEVELS}
+    if str(level) not in named:
+        raise invalid(f'"{level}" is not a valid choice.', code="invalid_choice", attr="level")
+    return named[str(level)]
+
+
+def _matches(row: dict[str, Any], search: str) -> bool:
+    user = row["user"]
+    text = f"{user['first_name']} {user['last_name']} {user['email']}".lower()
+    return search.lower() in text
+
+
+def _time(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid("Enter a valid date/time.", code="invalid", attr="updated_after") from None
+    if at.tzinfo is None:
+        raise invalid("Enter a valid date/time.", code="invalid", attr="updated_after")
+    return at
+
+
+ENDPOINTS = (
+    Endpoint(
+        rule="/api/organizations/<seg:organization>/members/",
+        actions={"GET": Action(run=list_members, scope="organization_member:read")},
+    ),
+    Endpoint(
+        rule="/api/organizations/<seg:organization>/members/<seg:lookup>/",
+        actions={
+            "PATCH": Action(run=update_member, scope="organization_member:write"),
+            "PUT": Action(run=update_member, scope="organization_member:write"),
+            "DELETE": Action(run=remove_member, scope="organization_member:write"),
+        },
+    ),
+    Endpoint(
+        rule="/api/organizations/<seg:organization>/members/<seg:lookup>/github_login/",
+        actions={"GET": Action(run=github_login, scope="organization_member:read")},
+    ),
+    # No scope is declared for it, so no key may call it, not even one with `*`.
+    Endpoint(rule="/api/organizations/<seg:organization>/members/<seg:lookup>/scoped_api_keys/", actions={}),
+)
+"""The members part of the API."""

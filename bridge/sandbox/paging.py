@@ -1,0 +1,45 @@
+"""Lists in pages: limit and offset, 100 rows unless asked otherwise, no upper limit.
+
+Source: PostHog, posthog/settings/web.py; Django REST framework, LimitOffsetPagination. May import: the standard
+library.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Request
+
+PAGE_SIZE = 100
+"""Rows in a page when the caller asks for none."""
+
+
+def page(request: Request, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One page of `rows`, with absolute links to its neighbours."""
+    limit = _number(request.args.get("limit"), at_least=1, otherwise=PAGE_SIZE)
+    offset = _number(request.args.get("offset"), at_least=0, otherwise=0)
+    after, before = offset + limit, offset - limit
+    return {
+        "count": len(rows),
+        "next": _link(request, limit, after) if after < len(rows) else None,
+        "previous": _link(request, limit, max(before, 0)) if offset > 0 else None,
+        "results": rows[offset:after],
+    }
+
+
+def _link(request: Request, limit: int, offset: int) -> str:
+    query = dict(parse_qsl(request.query_string.decode(), keep_blank_values=True))
+    query["limit"] = str(limit)
+    query.pop("offset", None)
+    if offset:
+        query["offset"] = str(offset)
+    return f"{request.base_url}?{urlencode(sorted(query.items()))}"
+
+
+def _number(text: str | None, *, at_least: int, otherwise: int) -> int:
+    try:
+        number = int(text or "")
+    except ValueError:
+        return otherwise
+    return number if number >= at_least else otherwise

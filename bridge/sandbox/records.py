@@ -1,0 +1,176 @@
+"""The rows that the sandbox keeps, each frozen: a change replaces the row.
+
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+
+MEMBER = 1
+"""PostHog's number for a plain member."""
+ADMIN = 8
+"""PostHog's number for an administrator."""
+OWNER = 15
+"""PostHog's number for an owner."""
+LEVELS = (MEMBER, ADMIN, OWNER)
+"""Every level that the API accepts."""
+INVITE_VALIDITY = timedelta(days=3)
+"""How long an invite can be accepted. Source: PostHog docs, organizations (INVITE_DAYS_VALIDITY)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row that can be written as JSON and read back unchanged."""
+
+    TABLE: ClassVar[str] = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The row as JSON values; times in ISO 8601."""
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The row that `as_json` wrote."""
+        read: dict[str, Any] = {}
+        for f in fields(cls):
+            value = values[f.name]
+            if value is not None and "datetime" in str(f.type):
+                value = datetime.fromisoformat(value)
+            elif "tuple" in str(f.type):
+                value = tuple(value)
+            read[f.name] = value
+        return cls(**read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account(Row):
+    """One PostHog user, global across organizations. Removal from an organization leaves it untouched."""
+
+    TABLE = "accounts"
+
+    id: int
+    uuid: str
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    is_active: bool = True
+    """`False` blocks log-in and keys, and hides the person from members lists."""
+    is_staff: bool = False
+    is_2fa_enabled: bool = False
+    has_social_auth: bool = False
+    date_joined: datetime
+    last_login: datetime | None = None
+    current_organization: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Organization(Row):
+    """One organization and the settings that the API shows."""
+
+    TABLE = "organizations"
+
+    id: str
+    name: str
+    slug: str
+    created_at: datetime
+    enforce_2fa: bool = False
+    enforce_verified_domains: bool = False
+    members_can_invite: bool = True
+    members_can_create_projects: bool = True
+    members_can_use_personal_api_keys: bool = True
+    members_can_see_org_members: bool = True
+    is_active: bool = True
+    is_not_active_reason: str | None = None
+    is_pending_deletion: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership(Row):
+    """One account in one organization."""
+
+    TABLE = "memberships"
+
+    id: str
+    organization: str
+    user: str
+    """The account's UUID."""
+    level: int
+    joined_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invite(Row):
+    """One invite; it stays listed after it has expired."""
+
+    TABLE = "invites"
+
+    id: str
+    organization: str
+    target_email: str
+    first_name: str = ""
+    level: int
+    message: str | None = None
+    created_by: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    def is_expired(self, now: datetime) -> bool:
+        """Whether it can no longer be accepted."""
+        return self.created_at + INVITE_VALIDITY < now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key(Row):
+    """One personal API key; only its SHA-256 is kept."""
+
+    TABLE = "keys"
+
+    id: str
+    label: str
+    digest: str
+    mask_value: str
+    user: str
+    scopes: tuple[str, ...]
+    scoped_teams: tuple[int, ...] = ()
+    scoped_organizations: tuple[str, ...] = ()
+    created_at: datetime
+    last_used_at: datetime | None = None
+    last_rolled_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain(Row):
+    """One authentication domain of an organization."""
+
+    TABLE = "domains"
+
+    id: str
+    organization: str
+    domain: str
+    verified_at: datetime | None = None
+    jit_provisioning_enabled: bool = False
+    sso_enforcement: str = ""
+    has_saml: bool = False
+    has_scim: bool = False
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the organization has proved that the domain is its own."""
+        return self.verified_at is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One request that the sandbox answered, for counting."""
+
+    method: str
+    path: str
+    query: str
+    status: int
+    key_label: str
+    """Empty when no known key was shown."""
+    at: datetime

@@ -1,0 +1,158 @@
+"""What each of PostHog's answers means to us: a value, or one of the errors of the boundary.
+
+Source: PostHog's error envelope (`type`, `code`, `detail`, `attr`), posthog/permissions.py, posthog/rate_limit.py.
+May import: `ports`, `remedies`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from bridge.ports import BoundaryError, Refused, Unavailable, Unexpected
+from bridge.remotes.posthog import remedies
+
+DETAIL_MOST = 200
+"""Characters of the other side's text that we keep."""
+NO_ANSWER_THERE = object()
+
+
+class Throttled(Unavailable):
+    """PostHog counts too many requests with this key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A usable answer; `body` is `None` when there was none. Status 404 is left to the caller only after DELETE."""
+
+    status: int
+    body: Any = None
+
+
+REFUSALS_OF_THE_KEY = (
+    (r"does not support personal api key", remedies.NOT_OPEN),
+    (r"scoped projects|access to the requested project", remedies.PROJECT_KEY),
+    (r"access to the requested organization", remedies.ORGANIZATION_KEY),
+    (r"does not allow using personal api keys", remedies.KEYS_FORBIDDEN),
+    (r"do not have permission to perform this action", remedies.NO_ACCESS),
+)
+"""Texts of 403 that will meet every call alike, and their remedies."""
+LEVEL_RULES = r"you can only (edit|make|change)|you can't change your own|you cannot invite"
+"""Texts of 403 that are about one person."""
+
+
+def read_answer(response: httpx.Response) -> Answer:
+    """What the response says.
+
+    Raises: Unavailable for 429, 5xx, and anything that is not JSON though it should be; Refused for redirects, 401,
+    403, 404 and other 4xx; Unexpected for a path that PostHog does not know.
+    """
+    status = response.status_code
+    method = response.request.method
+    is_read = method == "GET"
+    if status == 429:
+        wait = _retry_after(response)
+        raise Throttled("PostHog throttles this key (429).", retry_after_seconds=wait)
+    if status >= 500:
+        raise Unavailable(
+            f"PostHog answered {status} to {method}.",
+            retry_after_seconds=_header_seconds(response),
+            is_target_wide=is_read,
+        )
+    if 300 <= status < 400:
+        raise Refused(status, f"{method} was redirected.", remedy=remedies.REDIRECT, is_target_wide=True)
+    if status < 300 and method == "DELETE" and not response.content:
+        return Answer(status=status)
+    body = _json(response)
+    if body is NO_ANSWER_THERE:
+        raise Unavailable(
+            f"Something other than PostHog answered {method}: {status}, not JSON ({_content_type(response)}).",
+            is_target_wide=is_read,
+        )
+    if status < 300:
+        return Answer(status=status, body=body)
+    if status == 404 and method == "DELETE" and _is_gone(body):
+        return Answer(status=status, body=body)
+    raise _refusal(status, method, body)
+
+
+def detail_of(body: Any) -> str:
+    """The other side's words, at most 200 characters on one line; empty when it said nothing readable."""
+    detail = body.get("detail") if isinstance(body, dict) else None
+    if not isinstance(detail, str):
+        return ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in detail[: 4 * DETAIL_MOST]).split())
+    return line if len(line) <= DETAIL_MOST else line[: DETAIL_MOST - 1] + "…"
+
+
+def _refusal(status: int, method: str, body: Any) -> BoundaryError:
+    detail = detail_of(body)
+    is_read = method == "GET"
+    words = detail.lower()
+    remedy = remedies.REFUSED
+    if status == 401:
+        said = detail or "The key is not accepted."
+        return Refused(status, said, remedy=remedies.KEY, is_target_wide=True)
+    if status == 403:
+        return _no_permission(detail, is_read=is_read)
+    if status == 404 and "organization not found" in words:
+        return Refused(status, detail, remedy=remedies.ORGANIZATION_ID, is_target_wide=True)
+    if status == 404 and "endpoint not found" in words:
+        return Unexpected(f"404 to {method}: PostHog does not know this path")
+    if not detail:
+        return Unexpected(f"{status} to {method} without a detail text")
+    if status == 404:
+        remedy = remedies.GONE
+    elif "as its owner" in words:
+        remedy = remedies.OWNER_STAYS
+    return Refused(status, detail, remedy=remedy, is_target_wide=is_read)
+
+
+def _no_permission(detail: str, *, is_read: bool) -> Refused:
+    words = detail.lower()
+    missing = re.search(r"missing required scope '([\w:]{1,60})'", detail)
+    if missing:
+        return Refused(403, detail, remedy=remedies.scope(missing[1]), is_target_wide=True)
+    for pattern, remedy in REFUSALS_OF_THE_KEY:
+        if re.search(pattern, words):
+            return Refused(403, detail, remedy=remedy, is_target_wide=True)
+    remedy = remedies.LEVEL_RULE if re.search(LEVEL_RULES, words) else remedies.REFUSED
+    return Refused(403, detail or "No reason was given.", remedy=remedy, is_target_wide=is_read)
+
+
+def _is_gone(body: Any) -> bool:
+    # "Endpoint not found." and "Organization not found." have the same code, and mean a wrong address instead.
+    words = detail_of(body).lower()
+    if "endpoint" in words or "organization not found" in words:
+        return False
+    is_said = words.startswith(("not found", "no organizationmembership", "no organizationinvite"))
+    return isinstance(body, dict) and (body.get("code") == "not_found" or is_said)
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return NO_ANSWER_THERE
+
+
+def _content_type(response: httpx.Response) -> str:
+    stated = str(response.headers.get("content-type", "no content type"))
+    return stated.partition(";")[0][:60]
+
+
+def _header_seconds(response: httpx.Response) -> float | None:
+    text = response.headers.get("retry-after", "").strip()
+    return float(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    # PostHog's error handler may lose the header; the text still says the seconds.
+    seconds = _header_seconds(response)
+    if seconds is not None:
+        return seconds
+    said = re.search(r"available in ([0-9]{1,6}) second", detail_of(_json(response)))
+    return float(said[1]) if said else None

@@ -1,0 +1,78 @@
+"""One call to PostHog, once: sent, read, and its failures put into the words of the boundary.
+
+May import: `ports`, `answers`, `remotes.http`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from bridge.ports import Unavailable, Unexpected
+from bridge.remotes.http import WRITE_TIMEOUT
+from bridge.remotes.posthog.answers import Answer, read_answer
+
+NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""Failures before the request left: nothing can have happened at the other side."""
+
+
+class PostHogClient:
+    """Calls one PostHog host with one key. Never repeats a call, never follows a redirect, never shows the key."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        self.base = http.base_url
+        self._http = http
+
+    def __repr__(self) -> str:
+        return f"PostHogClient({str(self.base)!r})"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **query: str | int) -> dict[str, Any]:
+        """The JSON object at `path`.
+
+        Raises: Unavailable, Refused, Unexpected.
+        """
+        return self._object(self._send("GET", httpx.URL(path, params=query) if query else httpx.URL(path)))
+
+    def write(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Ask once for a change.
+
+        Raises: Unavailable, not target-wide when the answer was lost on the way back; Refused; Unexpected.
+        """
+        return self._send(method, httpx.URL(path), body)
+
+    def _send(self, method: str, url: httpx.URL, body: dict[str, Any] | None = None) -> Answer:
+        is_read = method == "GET"
+        timeout = httpx.USE_CLIENT_DEFAULT if is_read else WRITE_TIMEOUT
+        try:
+            response = self._http.request(method, url, json=body, timeout=timeout)
+        except NOT_SENT as error:
+            raise Unavailable(f"No connection to {self.base.host} ({_name(error)}): nothing was sent.") from error
+        except httpx.HTTPError as error:
+            if is_read:
+                raise Unavailable(f"No answer from {self.base.host} ({_name(error)}).") from error
+            raise Unavailable(
+                f"The answer to {method} was lost ({_name(error)}): it may be done or not, the next look tells.",
+                is_target_wide=False,
+            ) from error
+        return read_answer(response)
+
+    @staticmethod
+    def _object(answer: Answer) -> dict[str, Any]:
+        if not isinstance(answer.body, dict):
+            raise Unexpected(f"{answer.status} to GET with JSON that is no object")
+        return answer.body
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__

@@ -1,0 +1,138 @@
+"""The practice organization: who is in it, what it remembers, and its few endpoints that are not PostHog's."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+import bridge.sandbox
+from bridge.sandbox import MEMBER, OWNER, World, create_app, default_world
+from tests.contract.conftest import HOME, URL, missing, says
+
+MAYA = "maya.okafor@example.com"
+
+
+@pytest.fixture
+def http(world) -> httpx.Client:
+    return httpx.Client(base_url=URL, transport=httpx.WSGITransport(app=create_app(world)))
+
+
+def test_the_practice_organization_has_something_of_everything(world):
+    levels = [membership.level for _, membership in world.members()]
+    assert (len(levels), levels.count(OWNER)) == (24, 3)
+    assert "sandbox" in world.home.name
+    assert {account.email.rpartition("@")[2] for account, _ in world.members()} == {"example.com"}
+    assert {"rosa.alvarez@example.com", "rosa.alvarez+test@example.com"} <= {a.email for a, _ in world.members()}
+    invites = world.invites_in(world.home.id)
+    assert {invite.is_expired(world.now()) for invite in invites} == {True, False}
+    assert OWNER in {invite.level for invite in invites}
+
+
+def test_the_sandbox_knows_nothing_of_ours():
+    allowed = {"bridge.sandbox", "flask", "werkzeug"}
+    for file in Path(bridge.sandbox.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                is_ours = any(name == known or name.startswith(f"{known}.") for known in allowed)
+                assert is_ours or name.partition(".")[0] in sys.stdlib_module_names, (file.name, name)
+
+
+def test_a_saved_world_comes_back_whole(clock, tmp_path):
+    path = tmp_path / "folder" / "world.json"
+    world = default_world(clock.now, "phx_key", path=path)
+    world.remove_member(MAYA)
+    world.add_key("lea.brandt@example.com", "phx_other", scopes=("user:read",), scoped_teams=(1, 2))
+    again = World.load(path, clock.now)
+    assert again.home == world.home
+    assert again.members() == world.members()
+    assert again.invites == world.invites
+    assert again.domains == world.domains
+    assert again.keys == world.keys
+    again.add_member("somebody.new@example.com")
+    assert World.load(path, clock.now).level_of("somebody.new@example.com") == MEMBER
+    assert [file.name for file in path.parent.iterdir()] == ["world.json"]
+
+
+def test_a_saved_world_holds_no_key(clock, tmp_path):
+    default_world(clock.now, "phx_key_of_the_bridge", path=tmp_path / "world.json")
+    assert "phx_key_of_the_bridge" not in (tmp_path / "world.json").read_text(encoding="utf-8")
+
+
+def test_a_world_without_a_path_is_saved_only_where_it_is_told(world, tmp_path):
+    with pytest.raises(ValueError, match="no path"):
+        world.save()
+    world.save(tmp_path / "world.json")
+    assert json.loads((tmp_path / "world.json").read_text(encoding="utf-8"))["accounts"]
+
+
+def test_every_call_is_logged_with_the_key_that_made_it(side):
+    side.api("lea.brandt@example.com", label="Lea's").get(f"{HOME}/members/?limit=1")
+    side.api_with("phx_no").delete(side.path(MAYA))
+    told = [(c.method, c.path, c.query, c.status, c.key_label, c.at) for c in side.world.calls]
+    assert told == [
+        ("GET", f"{HOME}/members/", "limit=1", 200, "Lea's", side.clock.now()),
+        ("DELETE", side.path(MAYA), "", 401, "", side.clock.now()),
+    ]
+
+
+def test_the_log_of_calls_does_not_grow_for_ever(side):
+    side.api("lea.brandt@example.com").get(f"{HOME}/members/?limit=1")
+    one = side.world.calls[0]
+    for _ in range(50_000):
+        side.world.log(one)
+    assert len(side.world.calls) < 50_000
+
+
+def test_a_demonstration_logs_people_in_over_http(world, http):
+    world.remove_member(MAYA)
+    world.change_domain("example.com", sso_enforcement="saml")
+    assert http.post("/_sandbox/login", json={"email": MAYA}).json()["outcome"] == "refused"
+    answer = http.post("/_sandbox/login", json={"email": MAYA, "provider": "saml"})
+    assert answer.json() == {"outcome": "jit", "level": MEMBER}
+    assert world.level_of(MAYA) == MEMBER
+
+
+def test_a_demonstration_sees_members_invites_and_calls(world, http):
+    http.get(f"{HOME}/members/")
+    seen = http.get("/_sandbox/members").json()
+    assert len(seen["members"]) == 24
+    assert len(seen["invites"]) == 4
+    calls = http.get("/_sandbox/calls").json()
+    assert [(c["method"], c["status"]) for c in calls["results"]] == [("GET", 401)]
+    assert calls["count"] == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"email": 7}'])
+def test_a_log_in_needs_an_address(http, body):
+    assert http.post("/_sandbox/login", content=body).status_code == 400
+
+
+def test_what_the_demonstration_lacks_is_not_posthog_s_answer(http):
+    assert says(http.get("/_sandbox/nothing"))[1] != missing("Endpoint not found.")[1]
+    assert http.get("/_sandbox/login").status_code == 405
+
+
+def test_wrong_arrangements_are_said(world):
+    with pytest.raises(ValueError, match="no member"):
+        world.set_level("nobody@example.com", OWNER)
+    with pytest.raises(ValueError, match="no account"):
+        world.add_key("nobody@example.com", "phx_x")
+    with pytest.raises(ValueError, match="no account"):
+        world.deactivate("nobody@example.com")
+    with pytest.raises(ValueError, match="member already"):
+        world.add_member(MAYA)
+    assert world.remove_member("nobody@example.com") is None
+
+
+def test_a_saved_time_stays_the_same_instant(clock, tmp_path):
+    world = default_world(clock.now, "phx_key", path=tmp_path / "world.json")
+    invite = world.add_invite("x@example.com", created_at=clock.now() - timedelta(days=3, microseconds=1))
+    assert World.load(tmp_path / "world.json", clock.now).invites[invite.id].is_expired(clock.now())

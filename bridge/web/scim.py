@@ -1,0 +1,336 @@
+"""The SCIM endpoints: authenticate, read, hand to intake, render. Nothing is looked up or removed here.
+
+May import: flask, `intake`, `store`, `sources.scim`, `ports`, `core`.
+Source: RFC 7644, section 3; what the clients require is in `tests/samples/okta` and `tests/samples/entra`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, NoReturn
+
+import structlog
+from flask import Blueprint, Response, g, request
+
+from bridge import intake, ports
+from bridge.core.record import Record
+from bridge.sources.scim import discovery, patch, resources
+from bridge.sources.scim.errors import (
+    Forbidden,
+    InvalidSyntax,
+    InvalidValue,
+    NotOffered,
+    PreconditionFailed,
+    ScimError,
+    Unauthorized,
+)
+from bridge.sources.scim.filter import condition
+from bridge.store import records, tokens
+from bridge.store.db import FAILURES, Tx
+from bridge.web.scim_answers import answer, answer_to, log_failure, taken
+
+KINDS = frozenset({"okta", "entra", "scim"})
+"""The kinds of connection that speak SCIM; the others have no token here."""
+
+HIGHEST_INDEX = 2**31 - 1
+"""The last `startIndex` that a database is asked for."""
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = structlog.get_logger()
+
+
+def blueprint(bridge: ports.Bridge, *, public_url: str = "") -> Blueprint:
+    """The routes under `/scim/v2/<connection>`; `public_url` is what `meta.location` begins with."""
+    views = Scim(bridge, public_url)
+    routes = Blueprint("scim", __name__, url_prefix="/scim/v2/<connection>")
+    routes.url_value_preprocessor(views.take_connection)
+    routes.before_request(views.authenticate)
+    routes.register_error_handler(Exception, views.refuse)
+    many = "/<any(Users, Groups):collection>"
+    one = f"{many}/<record_id>"
+    for rule, method, view in (
+        (many, "GET", views.search),
+        (many, "POST", views.create),
+        (f"{many}/.search", "POST", views.search_by_post),
+        (one, "GET", views.read),
+        (one, "PUT", views.replace),
+        (one, "PATCH", views.patch),
+        (one, "DELETE", views.delete),
+        ("/ServiceProviderConfig", "GET", views.service_provider_config),
+        ("/ResourceTypes", "GET", views.resource_types),
+        ("/ResourceTypes/<wanted>", "GET", views.resource_types),
+        ("/Schemas", "GET", views.schemas),
+        ("/Schemas/<wanted>", "GET", views.schemas),
+    ):
+        routes.add_url_rule(rule, endpoint=f"{view.__name__}{rule.count('<')}", view_func=view, methods=[method])
+    for rule in ("/Me", "/Bulk", "/.search"):
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        routes.add_url_rule(rule, endpoint=f"not_offered{rule[-2:]}", view_func=views.not_offered, methods=methods)
+    return routes
+
+
+class Scim:
+    """The views over one bridge. Every answer that changes something is given after the commit."""
+
+    def __init__(self, bridge: ports.Bridge, public_url: str) -> None:
+        self._bridge = bridge
+        self._public_url = public_url.rstrip("/")
+        self._used: dict[str, datetime] = {}
+
+    def take_connection(self, _endpoint: str | None, values: dict[str, Any] | None) -> None:
+        """Takes the connection's name out of the URL, for `authenticate`."""
+        g.connection_name = (values or {}).pop("connection", "")
+
+    def authenticate(self) -> None:
+        """Lets only a live token of the connection in the URL pass; an unknown connection looks the same.
+
+        Raises: `Unauthorized`. Source: RFC 6750, section 2.1.
+        """
+        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized
+        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
+        with self._bridge.db.read() as tx:
+            name = tokens.connection_of(tx, digest, self._bridge.clock.now())
+        connection = self._bridge.connections.get(g.connection_name)
+        if connection is None or name != connection.name or connection.kind not in KINDS:
+            raise Unauthorized
+        g.connection = connection
+        self._note_use(digest)
+
+    def _note_use(self, digest: str) -> None:
+        """Keeps when a token was last used, to the minute. A store that takes no writes is the request's own affair."""
+        minute = self._bridge.clock.now().replace(second=0, microsecond=0)
+        if self._used.get(digest) == minute:
+            return
+        try:
+            with self._bridge.db.write() as tx:
+                tokens.note_use(tx, digest, minute)
+        except FAILURES as failure:
+            log_failure(failure)
+        else:
+            self._used[digest] = minute
+
+    def refuse(self, error: Exception) -> Response:
+        """The SCIM Error for whatever went wrong, with the status after which this client asks again."""
+        known = self._bridge.connections.get(g.get("connection_name", ""))
+        return answer_to(error, kind=known.kind if known is not None else "scim")
+
+    def search(self, collection: str) -> Response:
+        """A page of resources, or those that the filter chooses."""
+        names = ("filter", "startIndex", "count", "attributes", "excludedAttributes")
+        return self._search(collection, {name: request.args.get(name) for name in names})
+
+    def search_by_post(self, collection: str) -> Response:
+        """The same, asked for in a body. Source: RFC 7644, section 3.4.3."""
+        asked = _body()
+        for name in ("attributes", "excludedAttributes"):
+            named = asked.pop(name, None) or []
+            asked[name] = ",".join(map(str, named)) if isinstance(named, list) else str(named)
+        return self._search(collection, asked)
+
+    def _search(self, collection: str, asked: Mapping[str, Any]) -> Response:
+        resource_type = resources.COLLECTIONS[collection]
+        wanted = None if asked.get("filter") is None else condition(str(asked["filter"]), resource_type)
+        start = max(1, _number(asked, "startIndex", 1))
+        count = min(max(0, _number(asked, "count", discovery.DEFAULT_RESULTS)), discovery.MAX_RESULTS)
+        with self._bridge.db.read() as tx:
+            total, found = records.search(tx, g.connection.name, resource_type, wanted, start - 1, count)
+            wires = self._wires(tx, found, _selection(asked))
+        return answer(resources.list_response(wires, total=total, start=start))
+
+    def create(self, collection: str) -> Response:
+        """Keeps a new record. It grants nothing anywhere."""
+        record = resources.created(
+            _body(),
+            resource_type=resources.COLLECTIONS[collection],
+            record_id=str(uuid.uuid4()),
+            connection=g.connection.name,
+            now=self._bridge.clock.now(),
+        )
+        stored = intake.change(self._bridge, g.connection, record.resource_type, None, lambda _: record)
+        assert stored is not None
+        _note("create", stored)
+        wire = _selection(request.args).of(resources.rendered(stored, self._base_url()))  # a new person is in no group
+        headers = {"Location": resources.location_of(stored, self._base_url()), "ETag": resources.version_of(stored)}
+        return answer(wire, 201, headers)
+
+    def read(self, collection: str, record_id: str) -> Response:
+        """One resource, active or not."""
+        resource_type = resources.COLLECTIONS[collection]
+        with self._bridge.db.read() as tx:
+            record = records.find(tx, g.connection.name, resource_type, _known_form(record_id))
+            if record is None:
+                raise ports.NotThere
+            if resources.version_of(record) in _versions("If-None-Match"):
+                return answer(None, 304, {"ETag": resources.version_of(record)})
+            return self._one(tx, record)
+
+    def replace(self, collection: str, record_id: str) -> Response:
+        """PUT: the record as the client says it is."""
+        body = _body()
+
+        def changed(stored: Record) -> Record:
+            return resources.replaced(body, stored)
+
+        return self._change(collection, record_id, changed, says_out=lambda: resources.says_out(body))
+
+    def patch(self, collection: str, record_id: str) -> Response:
+        """PATCH: the record with the operations applied."""
+        body = _body()
+
+        def changed(stored: Record) -> Record:
+            patched = patch.apply(resources.attributes_of(stored), patch.operations_of(body))
+            if patched.ignored:
+                _log.info("scim.ignored", record_id=stored.id, attributes=sorted(set(patched.ignored)))
+            return resources.record_of(patched.resource, stored)
+
+        return self._change(collection, record_id, changed, says_out=lambda: patch.says_out(body))
+
+    def delete(self, collection: str, record_id: str) -> Response:
+        """DELETE: the record is gone for every later request."""
+
+        def gone(stored: Record | None) -> None:
+            assert stored is not None
+            _check_version(stored)
+
+        resource_type = resources.COLLECTIONS[collection]
+        intake.change(self._bridge, g.connection, resource_type, _known_form(record_id), gone)
+        _log.info("scim.delete", connection=g.connection.name, record_id=record_id)
+        return answer(None, 204)
+
+    def _change(
+        self, collection: str, record_id: str, changed: Callable[[Record], Record], *, says_out: Callable[[], bool]
+    ) -> Response:
+        """One write, and the resource as it is then. A disable is never lost to what stands beside it."""
+        resource_type, record_id = resources.COLLECTIONS[collection], _known_form(record_id)
+
+        def checked(stored: Record | None) -> Record:
+            assert stored is not None
+            _check_version(stored)
+            return changed(stored)
+
+        try:
+            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked)
+        except PreconditionFailed:
+            raise
+        except (ScimError, ports.Conflict) as error:
+            refusal = error if isinstance(error, ScimError) else taken()
+            if resource_type == "User" and says_out():
+                self._disable(record_id, refusal)
+            raise refusal from None
+        assert stored is not None
+        _note("change", stored)
+        with self._bridge.db.read() as tx:
+            return self._one(tx, stored)
+
+    def _disable(self, record_id: str, refusal: ScimError) -> None:
+        """Applies the disable of a request that is otherwise refused: Okta does not send it again."""
+
+        def out(stored: Record | None) -> Record:
+            assert stored is not None
+            return replace(stored, is_active=False)
+
+        stored = intake.change(self._bridge, g.connection, "User", record_id, out)
+        assert stored is not None
+        _note("disable", stored)
+        refusal.detail += " The deactivation in the same request was applied."
+
+    def service_provider_config(self) -> Response:
+        """What is supported."""
+        return answer(discovery.service_provider_config(self._base_url()))
+
+    def resource_types(self, wanted: str | None = None) -> Response:
+        """All resource types, or one."""
+        return _listed(discovery.resource_types(self._base_url()), wanted)
+
+    def schemas(self, wanted: str | None = None) -> Response:
+        """All schemas, or one."""
+        return _listed(discovery.schemas(self._base_url()), wanted)
+
+    def not_offered(self) -> NoReturn:
+        """Bulk, `/Me` and a search over all types: no client in sight asks for them."""
+        raise NotOffered("This server has no Bulk, no /Me and no search over all resource types.")
+
+    def _base_url(self) -> str:
+        return f"{self._public_url or request.url_root.rstrip('/')}/scim/v2/{g.connection.name}"
+
+    def _one(self, tx: Tx, record: Record) -> Response:
+        wire = self._wires(tx, [record], _selection(request.args))[0]
+        return answer(wire, 200, {"ETag": resources.version_of(record)})
+
+    def _wires(self, tx: Tx, found: Sequence[Record], selection: resources.Selection) -> list[dict[str, Any]]:
+        """The records as they go out; a user's groups are read only when they are wanted."""
+        users = [r.id for r in found if r.resource_type == "User"] if selection.wants_groups else []
+        groups = records.groups_of(tx, g.connection.name, users) if users else {}
+        base_url, with_members = self._base_url(), selection.wants_members
+        return [
+            selection.of(resources.rendered(r, base_url, groups=groups.get(r.id, ()), with_members=with_members))
+            for r in found
+        ]
+
+
+def _body() -> dict[str, Any]:
+    """The request's body, whatever its content type says. Raises: `InvalidSyntax`; 413 from the framework."""
+    try:
+        body = json.loads(request.get_data(cache=False), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise InvalidSyntax("The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise InvalidSyntax("The body must be a JSON object.")
+    return body
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _number(asked: Mapping[str, Any], name: str, default: int) -> int:
+    value = asked.get(name)
+    if value is None or value == "":
+        return default
+    try:
+        return max(-HIGHEST_INDEX, min(int(value), HIGHEST_INDEX))
+    except (ValueError, TypeError, OverflowError):
+        raise InvalidValue(f"{name} must be a whole number.") from None
+
+
+def _selection(asked: Mapping[str, Any]) -> resources.Selection:
+    return resources.selection(asked.get("attributes"), asked.get("excludedAttributes"))
+
+
+def _known_form(record_id: str) -> str:
+    """The id, when it could be one of ours; a database is never asked for anything else."""
+    if not _ID.fullmatch(record_id):
+        raise ports.NotThere
+    return record_id
+
+
+def _versions(header: str) -> set[str]:
+    return {each.strip() for each in request.headers.get(header, "").split(",") if each.strip()}
+
+
+def _check_version(stored: Record) -> None:
+    """Source: RFC 7644, section 3.14. Neither Okta nor Entra sends `If-Match`."""
+    wanted = _versions("If-Match")
+    if wanted and not wanted & {"*", resources.version_of(stored), resources.version_of(stored)[2:]}:
+        raise PreconditionFailed("The resource has changed since the version in If-Match.")
+
+
+def _listed(found: list[dict[str, Any]], wanted: str | None) -> Response:
+    """Source: RFC 7644, section 4: a filter on these endpoints is refused."""
+    if wanted is not None:
+        return answer(discovery.one_of(found, wanted))
+    if "filter" in request.args:
+        raise Forbidden("These endpoints take no filter.")
+    return answer(resources.list_response(found, total=len(found), start=1))
+
+
+def _note(what: str, record: Record) -> None:
+    _log.info(f"scim.{what}", connection=record.connection, record_id=record.id, version=record.version)

@@ -1,7 +1,7 @@
 """Looking at a target, and leaving it alone while it is in trouble.
 
-Every look also links people whom it shows for the first time, ends a pause, and opens cases for those who are out in
-our records but members all the same (drift).
+Every look also links people whom it shows for the first time, and opens cases for those who are out in our records
+but members all the same (drift).
 """
 
 from __future__ import annotations
@@ -37,11 +37,6 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
-        paused = targets.resume(tx, target)
-        if paused is not None:
-            facts = {"paused_since": str(paused.paused_since), "reason": paused.pause_reason}
-            tx.audit(Entry(at=now, kind="target.resumed", actor="bridge", target=target, facts=facts))
-            log.info("target resumed", target=target)
         before = targets.state(tx, target)
         is_daily = before.look_due_at is not None and before.look_due_at <= now
         next_look = now + bridge.policies[target].drift_every
@@ -52,6 +47,18 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
     return organization
+
+
+def resume(tx: Tx, target: str, now: datetime) -> None:
+    """End the target's pause, if there is one: a step was answered, or nothing is left that could meet the trouble.
+
+    A look that succeeds is not enough: a key may read and yet be refused every write.
+    """
+    paused = targets.resume(tx, target)
+    if paused is not None:
+        facts = {"paused_since": str(paused.paused_since), "reason": paused.pause_reason}
+        tx.audit(Entry(at=now, kind="target.resumed", actor="bridge", target=target, facts=facts))
+        log.info("target resumed", target=target)
 
 
 def pause(bridge: Bridge, target: str, token: str, trouble: BoundaryError) -> None:

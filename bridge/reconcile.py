@@ -139,6 +139,7 @@ def _next_case(this: Pass) -> Case | None:
             targets.hold_on(tx, this.target, this.token, now)
             case = cases.due_at(tx, this.target, now, leaving_out=this.waiting)
             if case is None and not this.waiting:
+                lookout.resume(tx, this.target, now)
                 targets.let_go(tx, this.target, this.token)
         if case is not None or not this.waiting:
             return case
@@ -244,6 +245,7 @@ def _succeed(this: Pass, intended: Intended, answer: Applied) -> None:
         this.forget()
     with this.bridge.db.write() as tx:
         targets.hold_on(tx, this.target, this.token, now)
+        lookout.resume(tx, this.target, now)
         _end_step(tx, intended, "gone" if answer.was_gone else "done", answer.status, this)
         case = cases.find(tx, intended.case.id)
         if case is None:

@@ -17,6 +17,8 @@ from bridge.core.policy import Mode, Policy
 from bridge.ports import Bridge, Connection, QueueState, TargetSettings
 from bridge.store import db as store
 from bridge.store import targets
+from tests.faults import FaultTransport
+from tests.players import Idp
 
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 KEY = "phx_test_key_of_the_bridge"
@@ -90,9 +92,13 @@ def world(clock):
 
 
 @pytest.fixture
-def transport(world):
+def transport(world) -> FaultTransport:
+    return connect(world)
+
+
+def connect(world) -> FaultTransport:
+    """How httpx reaches the sandbox without a port, with room for faults."""
     from bridge.sandbox import create_app
-    from tests.faults import FaultTransport
 
     return FaultTransport(httpx.WSGITransport(app=create_app(world)))
 
@@ -107,21 +113,15 @@ def wire(db: store.Database, clock: HandClock, world, transport: httpx.BaseTrans
     from bridge.remotes.posthog import PostHogTarget
     from bridge.sandbox.people import ORGANIZATION_ID
 
-    settings = TargetSettings(
-        name="main", kind="posthog", url="http://posthog.test", organization_id=ORGANIZATION_ID
-    )
-    remote = PostHogTarget(
-        url=settings.url, organization_id=settings.organization_id, api_key=KEY, transport=transport
-    )
+    settings = TargetSettings(name="main", kind="posthog", url="http://posthog.test", organization_id=ORGANIZATION_ID)
+    remote = PostHogTarget(url=settings.url, organization_id=settings.organization_id, api_key=KEY, transport=transport)
     with db.write() as tx:
         targets.ensure(tx, ["main"])
     return Bridge(
         db=db,
         clock=clock,
         bell=QuietBell(),
-        connections={
-            name: Connection(name=name, kind=name, targets=("main",)) for name in ("okta", "entra")
-        },
+        connections={name: Connection(name=name, kind=name, targets=("main",)) for name in ("okta", "entra")},
         targets={"main": settings},
         policies={"main": replace(ENFORCE, **policy)},
         remote=lambda _name: remote,
@@ -165,12 +165,20 @@ def next_due(bridge: Bridge) -> datetime | None:
         found = []
         for target in tx.execute(select(t.targets)):
             case = tx.execute(
-                select(func.min(t.cases.c.due_at)).where(
-                    t.cases.c.target == target.name, t.cases.c.closed_at.is_(None)
-                )
+                select(func.min(t.cases.c.due_at)).where(t.cases.c.target == target.name, t.cases.c.closed_at.is_(None))
             ).scalar()
             mine = [m for m in (case, target.look_due_at) if m is not None]
             if mine:
                 claimed = target.claimed_until and target.claimed_until + timedelta(milliseconds=1)
                 found.append(max(min(mine), *(m for m in (target.paused_until, claimed) if m is not None), START))
         return min(found, default=None)
+
+
+@pytest.fixture
+def okta(bridge) -> Idp:
+    return Idp(bridge)
+
+
+@pytest.fixture
+def entra(bridge) -> Idp:
+    return Idp(bridge, "entra")

@@ -35,14 +35,15 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
         if i.address in (facts.leaver.addresses | {m.address for m in mine}) and i.address not in facts.claimed
     )
     steps: list[Step] = list(invites) if case.scope == "organization" else []
-    missing = False
+    owners = [m for m in members if m.level is Level.OWNER or m.user_uuid in facts.stepped_down]
+    successor = None
+    is_replaced = not owners or bool(_staying_owners(organization, facts))
+    if not is_replaced:
+        successor = _successor(organization, facts, policy)
+    if successor is not None and case.scope == "organization":
+        steps.append(_set_level(successor, Level.OWNER))
     for member in members if case.scope == "organization" else ():
         if member.level is Level.OWNER:
-            if not _staying_owners(organization, facts):
-                successor = _successor(organization, facts, policy)
-                missing = successor is None
-                if successor is not None and successor.level is not Level.OWNER:
-                    steps.append(_set_level(successor, Level.OWNER))
             steps.append(_set_level(member, Level.MEMBER))
         steps.append(RemoveMember(user_uuid=member.user_uuid, email=member.email, level=member.level))
     is_unknown = not (mine or invites or look_alikes or contested or facts.was_known)
@@ -55,7 +56,8 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
         members=mine,
         contested=contested,
         look_alikes=look_alikes,
-        missing_successor=missing,
+        is_owner_leaving=bool(owners),
+        missing_successor=not is_replaced and successor is None,
         is_unknown=is_unknown,
     )
     found = [hold for safeguard in SAFEGUARDS if (hold := safeguard(considered)) is not None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bridge.core.case import Case
-from bridge.core.organization import Level, Member, Organization
+from bridge.core.organization import Member, Organization
 from bridge.core.plan import CancelInvite, Hold, HoldCode, RemoveMember, SetLevel, Step
 from bridge.core.policy import Mode, OnNoMatch, OnReturn, OnSuspend, Policy
 
@@ -60,6 +60,8 @@ class Facts:
     intents: int = 0
     """Removals still to come that nobody approved, this one included."""
     done: tuple[Done, ...] = ()
+    stepped_down: frozenset[str] = frozenset()
+    """Accounts that this case stepped down from owner: they still count as owners who must be replaced."""
     on_no_match: OnNoMatch = OnNoMatch.HOLD
 
 
@@ -77,6 +79,8 @@ class Considered:
     contested: tuple[Member, ...]
     """Members whose address or account now belongs to another, active person."""
     look_alikes: tuple[Member, ...]
+    is_owner_leaving: bool = False
+    """One of the members is an owner, or was until this case stepped them down."""
     missing_successor: bool = False
     is_unknown: bool = False
 
@@ -127,8 +131,7 @@ def _no_successor(c: Considered) -> Hold | None:
 
 
 def _last_owner(c: Considered) -> Hold | None:
-    lowered = [s for s in c.steps if isinstance(s, SetLevel) and s.before is Level.OWNER and s.level < Level.OWNER]
-    if not lowered or _stand_in_is_due(c):
+    if not c.is_owner_leaving or _stand_in_is_due(c):
         return None
     after = c.organization
     for step in c.steps:

@@ -11,9 +11,6 @@ from datetime import UTC, datetime, timedelta
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 """The words for durations, with their seconds."""
 
-MOST_PRINTED = 500
-"""Characters of one foreign text that are shown: whatever is longer is no name and no address."""
-
 
 def lasting(span: timedelta) -> str:
     """The duration in its two largest units, such as `3 h 12 min`; never negative."""
@@ -48,8 +45,7 @@ def printable(text: str) -> str:
 
     Names come from outside: an escape sequence in one could repaint the screen on which somebody decides.
     """
-    shown = "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text[:MOST_PRINTED])
-    return shown if len(text) <= MOST_PRINTED else shown + "…"
+    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
 
 
 def who(actor: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.store import audit
 
@@ -26,6 +27,10 @@ BUSY_MILLISECONDS = 10_000
 
 WRITER_LOCK = 0x706F7374
 """The PostgreSQL advisory lock that every writing transaction takes."""
+
+
+FAILURES = (SQLAlchemyError, OSError)
+"""What a store that cannot be used now raises: locked, full, gone, unreachable."""
 
 
 class Tx:

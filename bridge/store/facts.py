@@ -53,5 +53,8 @@ def gather(
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
         intents=len(departing(organization, (known[p] for p, counts in leaving.items() if counts))),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
+        stepped_down=frozenset(
+            s.canonical.split()[1] for s in steps if s.result != "refused" and s.canonical.endswith(" member")
+        ),
         on_no_match=on_no_match,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 
 from bridge.core.events import address_key
 from bridge.core.filter import And, Compare, Condition, Not, Or
@@ -42,7 +42,7 @@ def _equals(compare: Compare) -> ColumnElement[bool]:
                 t.record_emails.c.address_key == address_key(compare.value),
             )
             if compare.kind:
-                rows = rows.where(t.record_emails.c.type == compare.kind)
+                rows = rows.where(func.lower(t.record_emails.c.type) == compare.kind.lower())
             return exists(rows)
         case _:
             raise CannotAnswer(f"cannot search by {compare.attribute}")

@@ -5,23 +5,27 @@ Merged from the events, the audit log, the steps and the looks of the watch; not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
+from bridge.core.plan import RemoveMember
 from bridge.core.wording import ago, counted, lasting, utc, who
-from bridge.store.audit import Kept
 from bridge.store.cases import StepDone
-from bridge.store.views import CaseView
+from bridge.store.views import CaseView, WaitingBatch
 
 LIVES_ON = (
     "The PostHog account itself is not deleted, and neither are its personal API keys: PostHog refuses them this "
     "organization from now on, and they work on wherever else the account is a member."
 )
 """What is true of PostHog after a membership has ended. Source: PostHog, ending a membership deletes no keys."""
+
+ENDED = "The membership ended; the account and its personal API keys live on elsewhere."
+"""The same in short."""
 
 BY_IDP = {
     EventKind.DEACTIVATE: "{source} said that {name} is no longer active.",
@@ -37,6 +41,21 @@ BY_IDP = {
 }
 """What each kind of event says."""
 
+BY_AUDIT = {
+    "case.opened": "Case {id} was opened for {target}.",
+    "case.held": "Nothing was done: it waits for a person, and is planned anew now and then.",
+    "case.pending": "It goes on.",
+    "case.watching": "A fresh look showed nothing left to do. From here on the person is watched for coming back.",
+    "case.closed": "Closed: {outcome}.",
+    "case.reactivated": "The case ended, since nobody says any more that the person is gone: {ended}.",
+    "case.active_elsewhere": "Somebody still says that the person is gone, so the case stays open and is planned anew.",
+    "case.returned": "The person is a member again: return number {returns} after a removal.",
+    "step.failed": "Try {attempts} failed: {detail}.",
+    "target.paused": "{target} could not be worked on, so everything there waits: {reason}",
+    "target.resumed": "{target} answers again.",
+}
+"""What an audit entry of each kind says; those left out are said by the events, the steps or the looks."""
+
 STEP_VERBS = {"cancel": "Cancelled", "step": "Stepped", "promote": "Promoted", "remove": "Removed"}
 """The first word of a step, once it is done."""
 
@@ -47,19 +66,18 @@ class Moment:
 
     at: datetime
     says: str
-    rank: int = 0
-    """What comes first of the things that happened in the same instant."""
 
 
 def timeline(view: CaseView) -> list[Moment]:
     """Everything that happened in the case, in order: from the request to the last look."""
-    moments = [
+    in_order = (
         *(_heard(e) for e in view.events),
-        *_entries(view),
-        *(m for s in view.steps for m in _step(s)),
         *_looks(view.checks),
-    ]
-    return sorted(moments, key=lambda m: (m.at, m.rank))
+        *_entries(view),
+        *(m for s in view.steps for m in _unanswered(s)),
+    )
+    # Within one instant the order above holds, since sorting keeps it.
+    return sorted(in_order, key=lambda m: m.at)
 
 
 def record(view: CaseView) -> str:
@@ -102,7 +120,22 @@ def access(view: CaseView, now: datetime) -> str:
         return ""
     if found.still_in:
         return f"STILL IN, {lasting(lasted)} after the request."
-    return f"Had access for {lasting(lasted)} after the request."
+    again = ""
+    if view.case.returns and view.case.removed_at is not None:
+        again = f" Came back {counted(view.case.returns, 'time')}; removed again on {utc(view.case.removed_at)}."
+    return f"Had access for {lasting(lasted)} after the request.{again}"
+
+
+def batch_access(batch: WaitingBatch, now: datetime) -> str:
+    """How many of a batch are still in, and for how long the first of them; empty when none is."""
+    inside = [
+        c.opened_at
+        for c in batch.cases
+        if c.removed_at is None and any(isinstance(s, RemoveMember) for s in c.plan.steps)
+    ]
+    if not inside:
+        return ""
+    return f"{len(inside)} STILL IN, the first {lasting(now - min(inside))} after the request."
 
 
 def _pending(case: Case, now: datetime) -> str:
@@ -112,7 +145,7 @@ def _pending(case: Case, now: datetime) -> str:
     if case.removed_at is not None:
         return f"removed; verified {due}"
     steps = "; ".join(s.says for s in case.plan.steps) or "looks at PostHog"
-    return f"{steps}: {due}"
+    return f"due {due}: {steps}"
 
 
 def _heard(event: IdentityEvent) -> Moment:
@@ -130,92 +163,67 @@ def _heard(event: IdentityEvent) -> Moment:
 
 
 def _entries(view: CaseView) -> Iterator[Moment]:
+    """What the audit log adds to the events, steps and looks."""
     for kept in view.audit:
-        said = _entry(kept, view)
+        facts, personal = kept.entry.facts, kept.personal or {}
+        kind = kept.entry.kind
+        if kind == "case.planned":
+            said = _planned(facts, personal)
+        elif kind in {"step.done", "step.gone"}:
+            said = _answered(str(facts.get("step", "")), facts.get("status"), view)
+        else:
+            said = BY_AUDIT.get(kind, "").format(
+                id=view.case.id,
+                target=kept.entry.target,
+                outcome=facts.get("outcome") or "done",
+                ended=_lower(view.case.outcome) or "nothing is left to do",
+                returns=facts.get("returns", "?"),
+                attempts=facts.get("attempts", "?"),
+                detail=str(personal.get("detail", "the reason was erased")).rstrip("."),
+                reason=facts.get("reason", ""),
+            )
         if said:
-            yield Moment(at=kept.entry.at, says=said, rank=_rank(kept.entry.kind))
+            yield Moment(at=kept.entry.at, says=said)
 
 
-def _rank(kind: str) -> int:
-    order = {"case.opened": 1, "case.returned": 2, "case.planned": 3, "step.failed": 5}
-    return order.get(kind, 6)
-
-
-def _entry(kept: Kept, view: CaseView) -> str:
-    """The entry as a sentence; empty for what the events, steps or looks say themselves."""
-    facts, personal = kept.entry.facts, kept.personal or {}
-    match kept.entry.kind:
-        case "case.opened":
-            return f"Case {view.case.id} was opened for {kept.entry.target}."
-        case "case.planned":
-            return _planned(facts, personal)
-        case "case.held":
-            return "Nothing was done: it waits for a person, and is planned anew now and then."
-        case "case.pending":
-            return "It goes on."
-        case "case.watching":
-            return "A fresh look showed nothing left to do. From here on the person is watched for coming back."
-        case "case.closed":
-            return f"Closed: {facts.get('outcome') or 'done'}."
-        case "case.reactivated":
-            return f"The case ended, since nobody says any more that the person is gone: {_lower(view.case.outcome)}."
-        case "case.active_elsewhere":
-            return "Somebody else still says that the person is gone, so the case stays open and is planned anew."
-        case "case.returned":
-            return f"The person is a member again, for time number {facts.get('returns', '?')} after a removal."
-        case "step.failed":
-            detail = personal.get("detail", "the reason was erased")
-            return f"Try {facts.get('attempts', '?')} failed: {str(detail).rstrip('.')}."
-        case "target.paused":
-            return f"{kept.entry.target} could not be worked on, so everything there waits: {facts.get('reason', '')}"
-        case "target.resumed":
-            return f"{kept.entry.target} answers again."
-        case _:
-            return ""
-
-
-def _planned(facts: object, personal: object) -> str:
-    assert isinstance(facts, dict)
-    assert isinstance(personal, dict)
+def _planned(facts: Mapping[str, Any], personal: Mapping[str, Any]) -> str:
     steps = "; then ".join(personal.get("steps", ()))
-    holds = " ".join(personal.get("holds", ()))
-    codes = ", ".join(facts.get("holds", ()))
-    if codes and steps:
-        return f"Planned: {steps}. But it holds ({codes}): {holds}".rstrip(": ")
-    if codes:
-        return f"It holds ({codes}): {holds}".rstrip(": ")
-    return f"Planned: {steps or 'the steps were erased'}."
+    said = f"Planned: {steps or 'nothing'}." if personal else "Planned; the steps were erased."
+    if facts.get("holds"):
+        holds = " ".join(personal.get("holds", ()))
+        said += f" For a person ({', '.join(facts['holds'])}): {holds}"
+    return said
 
 
-def _step(step: StepDone) -> Iterator[Moment]:
-    first, _, rest = step.says.partition(" ")
+def _answered(canonical: str, status: object, view: CaseView) -> str:
+    step = next((s for s in view.steps if s.canonical == canonical), None)
+    says = step.says if step else canonical
+    if status == 404:
+        return f"PostHog said that it was done already: {says}. The next look confirms it."
+    first, _, rest = says.partition(" ")
+    said = f"{STEP_VERBS.get(first, first)} {rest}. PostHog answered {status}."
+    return f"{said} {ENDED}" if canonical.startswith("remove_member ") else said
+
+
+def _unanswered(step: StepDone) -> Iterator[Moment]:
+    """Steps that the audit log does not tell of: refused for the whole target, or without an answer."""
     at = step.ended_at or step.started_at
-    match step.result:
-        case "done":
-            said = f"{STEP_VERBS.get(first, first)} {rest}. PostHog answered {step.status}."
-            if step.canonical.startswith("remove_member "):
-                said += f" {LIVES_ON}"
-            yield Moment(at=at, says=said, rank=4)
-        case "gone":
-            yield Moment(at=at, says=f"PostHog said it was done already: {step.says}. The next look confirms it.", rank=4)
-        case "refused":
-            yield Moment(at=at, says=f"PostHog did not take it now: {step.says}. It stays planned.", rank=4)
-        case "sent":
-            yield Moment(at=at, says=f"Sent to PostHog: {step.says}. No answer is kept yet.", rank=4)
-        case _:
-            return  # `lost`: the audit log's `step.failed` says why
+    if step.result == "refused":
+        yield Moment(at=at, says=f"PostHog did not take it now: {step.says}. It stays planned.")
+    elif step.result == "sent":
+        yield Moment(at=at, says=f"Sent to PostHog: {step.says}. No answer is kept yet.")
 
 
 def _looks(checks: tuple[tuple[datetime, str], ...]) -> Iterator[Moment]:
     """The looks of the watch; a run of equal ones is one sentence for its first and one for all the others."""
     for result, run in groupby(checks, key=lambda c: c[1]):
         looks = [at for at, _ in run]
-        yield Moment(at=looks[0], says=f"Looked again: {_seen(result)}.", rank=1)
+        yield Moment(at=looks[0], says=f"Looked again: {_seen(result)}.")
         if len(looks) == 2:
-            yield Moment(at=looks[1], says=f"Looked again: still {_seen(result)}.", rank=1)
+            yield Moment(at=looks[1], says=f"Looked again: still {_seen(result)}.")
         elif len(looks) > 2:
             said = f"Looked {len(looks) - 1} more times since {utc(looks[0])}: {_seen(result)} each time."
-            yield Moment(at=looks[-1], says=said, rank=1)
+            yield Moment(at=looks[-1], says=said)
 
 
 def _seen(result: str) -> str:

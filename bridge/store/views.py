@@ -13,7 +13,7 @@ from sqlalchemy import Text, func, or_, select, type_coerce
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import IdentityEvent
-from bridge.core.plan import HoldCode, RemoveMember, digest_of
+from bridge.core.plan import Hold, HoldCode, RemoveMember, digest_of
 from bridge.core.wording import counted, lasting
 from bridge.ports import QueueState
 from bridge.store import audit, cases, inbox, targets
@@ -81,6 +81,16 @@ class WaitingBatch:
     def codes(self) -> tuple[str, ...]:
         """Why they wait."""
         return tuple(sorted({h.code.value for c in self.cases for h in c.plan.blocking}))
+
+    @property
+    def shared(self) -> Hold:
+        """The hold that they wait for together, with its newest numbers."""
+        return next(h for c in reversed(self.cases) for h in c.plan.blocking if h.code in cases.GATHERED)
+
+    @property
+    def others(self) -> tuple[tuple[Case, Hold], ...]:
+        """What stands against some of them besides: whoever releases the batch decides that too."""
+        return tuple((c, h) for c in self.cases for h in c.plan.holds if h.code not in cases.GATHERED)
 
     @property
     def is_releasable(self) -> bool:
@@ -180,6 +190,8 @@ def waiting_batches(tx: Tx) -> tuple[WaitingBatch, ...]:
     found = []
     for batch_id in tx.execute(query).scalars().all():
         held = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
+        if not any(h.code in cases.GATHERED for c in held for h in c.plan.blocking):
+            continue
         digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in held), ())
         found.append(WaitingBatch(id=batch_id, target=held[0].target, cases=held, digest=digest))
     return tuple(found)
@@ -231,6 +243,14 @@ def knowers(tx: Tx, address: str) -> tuple[str, ...]:
         .order_by(t.identities.c.connection)
     )
     return tuple(name for name in tx.execute(query).scalars() if not name.startswith("operator:"))
+
+
+def accounts_linked(tx: Tx, person_id: int, target: str) -> int:
+    """How many accounts in the target are known to be the person's."""
+    query = select(func.count()).where(
+        t.accounts.c.person_id == person_id, t.accounts.c.target == target, t.accounts.c.is_theirs
+    )
+    return int(tx.execute(query).scalar_one())
 
 
 def newest_entry_at(tx: Tx) -> datetime | None:

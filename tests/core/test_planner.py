@@ -379,9 +379,7 @@ def test_the_first_return_is_met_unless_policy_holds():
 
 
 def test_an_invite_by_a_current_admin_after_the_removal_is_held_naming_the_admin():
-    invite = Invite(
-        invite_id="i", email="maya@example.com", level=Level.ADMIN, created_at=NOW, created_by_uuid="ann"
-    )
+    invite = Invite(invite_id="i", email="maya@example.com", level=Level.ADMIN, created_at=NOW, created_by_uuid="ann")
     where = organization(member("ann", Level.ADMIN), invites=(invite,))
     gone = case(removed_at=NOW - timedelta(hours=1))
     found = plan(gone, facts(where, was_known=True), POLICY, NOW)
@@ -400,9 +398,7 @@ def test_an_older_invite_or_one_by_somebody_gone_is_simply_cancelled():
 def test_a_step_that_succeeded_twice_and_is_still_planned_does_not_converge():
     done = tuple(Done(canonical="remove_member maya", at=NOW - timedelta(seconds=s)) for s in (5, 1))
 
-    assert codes(plan(case(), facts(organization(member("maya")), done=done), POLICY, NOW)) == [
-        HoldCode.NOT_CONVERGING
-    ]
+    assert codes(plan(case(), facts(organization(member("maya")), done=done), POLICY, NOW)) == [HoldCode.NOT_CONVERGING]
     assert codes(plan(case(), facts(organization(member("maya")), done=done[:1]), POLICY, NOW)) == []
 
 

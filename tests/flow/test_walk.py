@@ -10,87 +10,11 @@ from bridge import decisions, intake
 from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode
-from bridge.core.record import Email, Record
+from bridge.core.record import Email
 from bridge.store import audit, cases, records
 from bridge.store import tables as t
 from tests.conftest import START
-
-
-class Idp:
-    """A connection that says things, as the SCIM view would pass them on."""
-
-    def __init__(self, bridge, name: str = "okta") -> None:
-        self.bridge, self.connection = bridge, bridge.connections[name]
-
-    def create(self, address: str, *, external_id: str = "", active: bool = True, emails: tuple[str, ...] = ()) -> str:
-        now = self.bridge.clock.now()
-        count = self._count()
-        record = Record(
-            id=f"{self.connection.name}-{count}",
-            connection=self.connection.name,
-            resource_type="User",
-            user_name=address,
-            external_id=external_id or f"x-{self.connection.name}-{count}",
-            emails=tuple(Email(value=e, type="work") for e in (emails or (address,))),
-            is_active=active,
-            created_at=now,
-            modified_at=now,
-        )
-        return intake.change(self.bridge, self.connection, "User", None, lambda _: record).id
-
-    def _count(self) -> int:
-        with self.bridge.db.read() as tx:
-            return len(tx.execute(t.records.select()).all()) + 1
-
-    def change(self, record_id: str, **fields) -> Record:
-        from dataclasses import replace
-
-        return intake.change(self.bridge, self.connection, "User", record_id, lambda r: replace(r, **fields))
-
-    def deactivate(self, record_id: str) -> None:
-        self.change(record_id, is_active=False)
-
-    def activate(self, record_id: str) -> None:
-        self.change(record_id, is_active=True)
-
-    def delete(self, record_id: str) -> None:
-        intake.change(self.bridge, self.connection, "User", record_id, lambda _: None)
-
-
-@pytest.fixture
-def okta(bridge) -> Idp:
-    return Idp(bridge)
-
-
-@pytest.fixture
-def entra(bridge) -> Idp:
-    return Idp(bridge, "entra")
-
-
-def all_cases(bridge):
-    with bridge.db.read() as tx:
-        return list(reversed(cases.select_cases(tx)))
-
-
-def the_case(bridge):
-    (case,) = all_cases(bridge)
-    return case
-
-
-def codes(case) -> list[HoldCode]:
-    return [h.code for h in case.plan.holds]
-
-
-def is_member(world, email: str) -> bool:
-    return world.membership(email) is not None
-
-
-def deletes(world) -> list[str]:
-    return [c.path for c in world.calls if c.method == "DELETE" and "/members/" in c.path]
-
-
-MAYA, GRACE, SAMUEL = "maya.okafor@example.com", "grace.lindqvist@example.com", "samuel.adeyemi@example.com"
-NOOR, BEN = "noor.haddad@example.com", "ben.oduya@example.com"
+from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, deletes, is_member, the_case
 
 
 def test_a_leaver_is_removed_after_the_settle_time_and_watched(bridge, world, okta, settle):
@@ -332,9 +256,7 @@ def test_linking_settles_a_look_alike(bridge, world, okta, settle, is_theirs):
     assert codes(the_case(bridge)) == []
 
 
-def test_300_deactivated_by_mistake_hold_as_one_batch_and_empty_themselves_when_taken_back(
-    bridge, world, okta, settle
-):
+def test_300_deactivated_by_mistake_hold_as_one_batch_and_empty_themselves_when_taken_back(bridge, world, okta, settle):
     people = [f"p{n}@example.com" for n in range(300)]
     for address in people:
         world.add_member(address, 1)
@@ -409,9 +331,7 @@ def test_a_batch_that_changed_since_it_was_seen_is_not_released(bridge, world, o
     assert len(deletes(world)) == 0
 
 
-def test_turning_observe_into_enforce_fires_nothing_until_the_backlog_is_approved(
-    db, clock, world, transport, bridge
-):
+def test_turning_observe_into_enforce_fires_nothing_until_the_backlog_is_approved(db, clock, world, transport, bridge):
     from bridge.core.policy import Mode
     from tests.conftest import run_for, wire
 

@@ -1,0 +1,76 @@
+"""What the flow tests share: connections that say things, and ways to read what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge import intake
+from bridge.core.plan import HoldCode
+from bridge.core.record import Email, Record
+from bridge.store import cases
+from bridge.store import tables as t
+
+
+class Idp:
+    """A connection that says things, as the SCIM view would pass them on."""
+
+    def __init__(self, bridge, name: str = "okta") -> None:
+        self.bridge, self.connection = bridge, bridge.connections[name]
+
+    def create(self, address: str, *, external_id: str = "", active: bool = True, emails: tuple[str, ...] = ()) -> str:
+        now = self.bridge.clock.now()
+        count = self._count()
+        record = Record(
+            id=f"{self.connection.name}-{count}",
+            connection=self.connection.name,
+            resource_type="User",
+            user_name=address,
+            external_id=external_id or f"x-{self.connection.name}-{count}",
+            emails=tuple(Email(value=e, type="work") for e in (emails or (address,))),
+            is_active=active,
+            created_at=now,
+            modified_at=now,
+        )
+        return intake.change(self.bridge, self.connection, "User", None, lambda _: record).id
+
+    def _count(self) -> int:
+        with self.bridge.db.read() as tx:
+            return len(tx.execute(t.records.select()).all()) + 1
+
+    def change(self, record_id: str, **fields) -> Record:
+        return intake.change(self.bridge, self.connection, "User", record_id, lambda r: replace(r, **fields))
+
+    def deactivate(self, record_id: str) -> None:
+        self.change(record_id, is_active=False)
+
+    def activate(self, record_id: str) -> None:
+        self.change(record_id, is_active=True)
+
+    def delete(self, record_id: str) -> None:
+        intake.change(self.bridge, self.connection, "User", record_id, lambda _: None)
+
+
+def all_cases(bridge):
+    with bridge.db.read() as tx:
+        return list(reversed(cases.select_cases(tx)))
+
+
+def the_case(bridge):
+    (case,) = all_cases(bridge)
+    return case
+
+
+def codes(case) -> list[HoldCode]:
+    return [h.code for h in case.plan.holds]
+
+
+def is_member(world, email: str) -> bool:
+    return world.membership(email) is not None
+
+
+def deletes(world) -> list[str]:
+    return [c.path for c in world.calls if c.method == "DELETE" and "/members/" in c.path]
+
+
+MAYA, GRACE, SAMUEL = "maya.okafor@example.com", "grace.lindqvist@example.com", "samuel.adeyemi@example.com"
+NOOR, BEN = "noor.haddad@example.com", "ben.oduya@example.com"

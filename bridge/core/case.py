@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
-from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember, Step
+from bridge.core.plan import HoldCode, Plan, RemoveMember, Step
 from bridge.core.policy import Mode, OnNoMatch, Policy
 
 FIRST_RETRY = timedelta(seconds=2)
@@ -267,8 +267,3 @@ def _closed(case: Case, outcome: str, now: datetime) -> Case:
 def needs_a_person(case: Case) -> bool:
     """Whether nothing will move this case in the right direction without a human decision."""
     return case.state.is_open and (case.state is CaseState.HELD or bool(case.plan.holds))
-
-
-def hold_codes(holds: tuple[Hold, ...]) -> tuple[str, ...]:
-    """The codes, for a log line."""
-    return tuple(h.code.value for h in holds)

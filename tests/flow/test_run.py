@@ -109,6 +109,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def are_steady(run: Run, seconds: float = 1.5) -> bool:
+    before = run.told["pids"]
+    time.sleep(seconds)
+    return run.told["pids"] == before and all(is_alive(pid) for pid in before.values())
+
+
 def test_the_sandbox_comes_up_and_says_where(folder, runtime):
     run = Run(folder, "--port", "0")
     told = run.told
@@ -146,6 +152,8 @@ def test_the_sandbox_comes_up_and_says_where(folder, runtime):
     os.kill(queue, signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     wait_until(lambda: run.pid("queue") != queue and run.pid("worker-1") != worker)
+    # The other worker may end too when the queue goes; wait until nobody is started again any more.
+    wait_until(lambda: are_steady(run))
 
     pids = run.told["pids"]
     pids.pop("supervisor")

@@ -1,0 +1,170 @@
+"""The composition root: settings in, one frozen `Bridge` out; and how every process logs.
+
+The only place that knows which class stands behind which protocol. May import: everything below `cli` and `supervisor`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import re
+import ssl
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import structlog
+
+from bridge import queue_server
+from bridge.config import ConfigError, Settings, read_api_key
+from bridge.core.events import address_key
+from bridge.ports import Bell, Bridge, Clock, Refused, Target
+from bridge.store import db as store
+from bridge.store import targets
+from bridge.worker import RedisBell
+
+SECRET_NAMES = re.compile(r"token(?!s?_)|secret|password|authorization|cookie|api_?key|bearer", re.IGNORECASE)
+"""Log fields whose values are never written."""
+SECRETS = re.compile(r"\b(?:ph[a-z]_\w+|scim-[\w-]{16,}|Bearer\s+\S+)|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
+"""PostHog's keys, our tokens, bearer headers, and passwords in URLs, wherever they stand."""
+ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC."""
+        return datetime.now(UTC)  # noqa: TID251 - this is the clock that everyone else is given
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    bell: Bell | None = None,
+    db: store.Database | None = None,
+    remote: Callable[[str], Target] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Bridge:
+    """Wire the objects. Nothing is connected and no key is read before somebody asks; parts may be given instead."""
+    return Bridge(
+        db=db or store.open_database(settings.store.url, settings.data_dir),
+        clock=clock or SystemClock(),
+        bell=bell or RedisBell(queue_url(settings)),
+        connections=settings.connections,
+        targets=settings.targets,
+        policies=settings.policies,
+        remote=remote or _remotes(settings, os.environ if environ is None else environ),
+        max_body_bytes=settings.server.max_body_bytes,
+        jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311 - back-off, not a secret
+    )
+
+
+def queue_url(settings: Settings) -> str:
+    """The queue's URL: the configured one, or that of this data folder's own server."""
+    return settings.queue.url or queue_server.url(settings.data_dir)
+
+
+def prepare_store(settings: Settings) -> None:
+    """Bring the schema to this version's and know every configured target; safe to do twice, and at the same time."""
+    store.upgrade(settings.store.url, settings.data_dir)
+    db = store.open_database(settings.store.url, settings.data_dir)
+    try:
+        with db.write() as tx:
+            targets.ensure(tx, list(settings.targets))
+    finally:
+        db.close()
+
+
+def _remotes(settings: Settings, environ: Mapping[str, str]) -> Callable[[str], Target]:
+    """Opens targets. A client is kept for as long as the key stays the same, so that a changed key file is noticed."""
+    opened: dict[str, tuple[str, Target]] = {}
+
+    @cache
+    def context() -> ssl.SSLContext:
+        from bridge.remotes import http
+
+        return http.ssl_context()
+
+    def remote(name: str) -> Target:
+        from bridge.remotes.posthog import PostHogTarget
+
+        target = settings.targets[name]
+        try:
+            key = read_api_key(target, environ)
+        except ConfigError as error:
+            # To a pass this is what a key that PostHog refuses is: the target waits until it is mended.
+            raise Refused(401, "the API key cannot be read", remedy=str(error), is_target_wide=True) from error
+        if name not in opened or opened[name][0] != key:
+            posthog = PostHogTarget(
+                url=target.url, organization_id=target.organization_id, api_key=key, context=context()
+            )
+            opened[name] = (key, posthog)
+        return opened[name][1]
+
+    return remote
+
+
+def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The log line without tokens and keys, and with a hash in place of each address."""
+    for name, value in event.items():
+        if SECRET_NAMES.search(name) and value:
+            event[name] = "[redacted]"
+        else:
+            event[name] = _cleaned(value)
+    return event
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return ADDRESS.sub(_hashed, SECRETS.sub("[redacted]", value))
+    if isinstance(value, Mapping):
+        return redacted(None, "", {str(name): inner for name, inner in value.items()})
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cleaned(inner) for inner in value]
+    if isinstance(value, BaseException):
+        return _cleaned(str(value))
+    return value
+
+
+def _hashed(match: re.Match[str]) -> str:
+    """Enough to follow one person through the log, without saying who it is."""
+    return "person:" + hashlib.sha256(address_key(match[0]).encode()).hexdigest()[:12]
+
+
+def set_up_logging(part: str) -> None:
+    """One line per hop on standard error: JSON, or readable on a terminal. Other libraries' lines go the same way."""
+    is_terminal = sys.stderr.isatty()
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        lambda _logger, _method, event: {"part": part, **event},
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redacted,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    last: structlog.typing.Processor
+    last = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(default=str)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in ("rq", "httpx", "httpcore", "alembic", "waitress"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,381 @@
+"""`run`: queue server, web, workers, sweep and, in a sandbox, PostHog's stand-in, as one process tree.
+
+Order of start: data folder, sockets, web (it imports while we do), queue server, store, workers, sweep. Order of stop:
+web, workers, sweep, sandbox, queue server. The workers are forked from here, since what is imported before a fork is
+shared; all others are programs of their own, whose environment has no API key. This process never uses a thread.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge import serving
+from bridge.children import Child, Link, execute, fork
+from bridge.config import SANDBOX, Settings, is_loopback, without_keys
+from bridge.login import new_login_token
+from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
+
+if TYPE_CHECKING:
+    from bridge.ports import Bridge
+
+READY_SECONDS = 30.0
+"""How long web and sandbox may take to come up on a slow machine."""
+WEB_SECONDS = 3.0
+WORKERS_SECONDS = 4.0
+"""A pass that takes longer is cut off, which loses nothing: the next one looks again."""
+OTHERS_SECONDS = 0.7
+LOOK_SECONDS = 1.0
+"""How often the queue server is looked after."""
+FAILED = 3
+DONE = 0
+
+
+class StartFailed(Exception):
+    """A part did not come up; one sentence."""
+
+
+def run(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
+    """Start everything, keep it running until SIGTERM or SIGINT, stop it warmly; the exit status."""
+    # Everything kept is about people: for this user alone.
+    os.umask(0o077)
+    try:
+        lock = DataLock(settings.data_dir)
+    except DataFolderBusy:
+        say(_who_has(settings.data_dir))
+        return FAILED
+    except OSError as error:
+        say(f"{settings.data_dir} cannot be used: {error.strerror}. Choose another folder with --data.")
+        return FAILED
+    tree = Tree(settings, lock)
+    try:
+        tree.listen(host or settings.server.host, settings.server.port if port is None else port)
+        tree.start()
+        tree.watch()
+    except (StartFailed, QueueServerError) as error:
+        say(str(error))
+        return FAILED
+    except OSError as error:
+        # The data folder or this Python was taken away, or the disk is full.
+        say(f"It cannot go on: {error.filename or settings.data_dir}: {error.strerror}.")
+        return FAILED
+    finally:
+        tree.stop()
+    return DONE
+
+
+def say(sentence: str) -> None:
+    """One sentence to whoever started us."""
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+
+
+class Tree:
+    """The processes of one `run`, and what they share."""
+
+    def __init__(self, settings: Settings, lock: DataLock) -> None:
+        self.settings = settings
+        self.data_dir = settings.data_dir
+        self.run_file = settings.data_dir / "run.json"
+        self.children: dict[str, Child] = {}
+        self.queue: QueueServer | None = None
+        self.is_leaving = False
+        self._lock = lock
+        self._sockets: dict[str, socket.socket] = {}
+        self._tokens: dict[str, str] = {}
+        self._bridge: Bridge | None = None
+        self._looked_at = 0.0
+        self._wake, self._woken = socket.socketpair()
+        for end in (self._wake, self._woken):
+            end.setblocking(False)
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._leave)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+
+    # -- start -------------------------------------------------------------------------------------------------------
+
+    def listen(self, host: str, port: int) -> None:
+        """Take the web's address, before anything is started.
+
+        Raises: `StartFailed` when it cannot be had.
+        """
+        if not is_loopback(host) and self.settings.is_sandbox:
+            say(f"Warning: {host} is reachable from other machines, and this is a sandbox without configuration.")
+        try:
+            self._sockets["web"] = serving.listen(host, port)
+            if self.settings.is_sandbox:
+                self._sockets["sandbox"] = serving.listen("127.0.0.1", 0)
+        except OSError as error:
+            # For a host's name there is no such number, and the words are the resolver's.
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise StartFailed(
+                f"{host}:{port} cannot be listened on: {why}. Choose another --port or --host."
+            ) from error
+
+    def start(self) -> None:
+        """Start all parts, and return when they do their work.
+
+        Raises: `StartFailed`, `QueueServerError`.
+        """
+        if self.settings.is_sandbox:
+            self._prepare_sandbox()
+        if not self.settings.queue.url:
+            self.queue = QueueServer(self.data_dir, self.settings.queue.server_binary)
+            self.queue.begin()
+        self._add("web", self._launch_web).start()
+        if self.settings.is_sandbox:
+            self._add("sandbox", self._launch_sandbox).start()
+        self._wire()
+        self.children["web"].go()
+        if self.queue:
+            self.queue.wait()
+        for number in range(self.settings.queue.workers):
+            self._add(f"worker-{number + 1}", self._launch_worker).start()
+        self._await_ready()
+        # Nobody waits for the sweep's first round, and its imports would slow down what people do wait for.
+        self._add("sweep", self._launch_sweep).start()
+        self.children["sweep"].go()
+        self._write_run_file()
+        self._tell()
+
+    def _add(self, name: str, launch: Callable[[socket.socket], int]) -> Child:
+        self.children[name] = Child(name, launch)
+        return self.children[name]
+
+    def _prepare_sandbox(self) -> None:
+        from dataclasses import replace
+
+        key_file = self.data_dir / "sandbox.key"
+        if not key_file.exists():
+            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write("phx_" + secrets.token_urlsafe(32).replace("-", "0").replace("_", "1"))
+        target = replace(self.settings.targets[SANDBOX], url=serving.address(self._sockets["sandbox"]))
+        self.settings = replace(self.settings, targets={**self.settings.targets, SANDBOX: target})
+
+    def _wire(self) -> None:
+        """Bring the store up to date and import what the workers need, while the other parts come up."""
+        from bridge import bootstrap, worker
+        from bridge.store import tokens
+
+        bootstrap.set_up_logging("worker")
+        bootstrap.prepare_store(self.settings)
+        self._bridge = bridge = bootstrap.build(self.settings)
+        if self.settings.is_sandbox:
+            with bridge.db.write() as tx:
+                for connection in self.settings.connections:
+                    tokens.revoke_all(tx, connection, bridge.clock.now())
+                    self._tokens[connection] = tokens.create(tx, connection, bridge.clock.now())
+        worker.prepare(bridge)
+        bridge.db.close()
+
+    # -- how each part is started ------------------------------------------------------------------------------------
+
+    def _environment(self) -> dict[str, str]:
+        environ = without_keys(self.settings, os.environ)
+        if self.queue:
+            environ["BRIDGE_QUEUE__URL"] = self.queue.url
+        if self.settings.is_sandbox:
+            environ["BRIDGE_TARGETS__SANDBOX__URL"] = self.settings.targets[SANDBOX].url
+        return environ
+
+    def _arguments(self, name: str) -> list[str]:
+        config_file = self.settings.config_file
+        chosen = ["--config", str(config_file)] if config_file else []
+        return [name, *chosen, "--data", str(self.data_dir)]
+
+    def _launch_web(self, link: socket.socket) -> int:
+        listening = self._sockets["web"]
+        arguments = [*self._arguments("web"), "--listen", str(listening.fileno())]
+        return execute(arguments, self._environment(), link, sockets=(listening,))
+
+    def _launch_sandbox(self, link: socket.socket) -> int:
+        listening = self._sockets["sandbox"]
+        state, key = self.data_dir / "sandbox.json", self.data_dir / "sandbox.key"
+        arguments = ["sandbox-server", "--state", str(state), "--key-file", str(key)]
+        arguments += ["--listen", str(listening.fileno())]
+        return execute(arguments, self._environment(), link, sockets=(listening,))
+
+    def _launch_sweep(self, link: socket.socket) -> int:
+        return execute(self._arguments("sweep"), self._environment(), link)
+
+    def _launch_worker(self, link: socket.socket) -> int:
+        from bridge import bootstrap, worker
+
+        bridge = self._bridge
+        if bridge is None:
+            raise RuntimeError("wired before the workers start")
+
+        def work(parent: Link) -> None:
+            bridge.db.forget_connections()
+            parent.say_ready()
+            worker.work(bridge, bootstrap.queue_url(self.settings))
+
+        return fork(work, link, self._own_descriptors())
+
+    def _own_descriptors(self) -> list[int]:
+        """What a fork must close: the data folder's lock would outlive us in it, and so would our ends of the links."""
+        links = [child.link for child in self.children.values() if child.link]
+        held = [*links, *self._sockets.values(), self._wake, self._woken]
+        return [self._lock.fd, *(end.fileno() for end in held)]
+
+    # -- while it runs -----------------------------------------------------------------------------------------------
+
+    def watch(self) -> None:
+        """Restart what ends, until told to leave."""
+        while not self.is_leaving:
+            self._turn(LOOK_SECONDS)
+
+    def _turn(self, seconds: float) -> None:
+        """Wait for something to happen, at most that long, and do what it asks for."""
+        links = {child.link: child for child in self.children.values() if child.link}
+        starts = [child.start_at for child in self.children.values() if child.start_at is not None]
+        timeout = max(0.0, min([seconds, *(at - time.monotonic() for at in starts)]))
+        readable, _, _ = select.select([self._woken, *links], [], [], timeout)
+        for link in readable:
+            if link is self._woken:
+                with suppress(BlockingIOError):
+                    self._woken.recv(4096)
+            else:
+                links[link].read()
+        if not self.is_leaving:
+            self._mend()
+
+    def _mend(self) -> None:
+        has_changed = False
+        for child in self.children.values():
+            if child.has_ended():
+                pause = child.plan_restart()
+                say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
+            if child.start_at is not None and time.monotonic() >= child.start_at:
+                child.start()
+                has_changed = True
+        if self.queue and time.monotonic() - self._looked_at > LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            if not self.queue.is_alive():
+                say("The queue server ended; it is started again.")
+                with suppress(QueueServerError):
+                    self.queue.begin()
+                    has_changed = True
+        if has_changed and self.run_file.exists():
+            self._write_run_file()
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.is_leaving and not all(child.is_ready for child in self.children.values()):
+            for child in self.children.values():
+                if child.failures > 1 or time.monotonic() > deadline:
+                    raise StartFailed(f"{child.name} did not come up; its own words are above.")
+            self._turn(0.2)
+
+    def _leave(self, _number: int, _frame: object) -> None:
+        self.is_leaving = True
+
+    # -- what others are told ----------------------------------------------------------------------------------------
+
+    def _write_run_file(self) -> None:
+        url = self._public_url()
+        scim: dict[str, dict[str, str]] = {}
+        for name in self.settings.connections:
+            scim[name] = {"url": f"{url}/scim/v2/{name}"}
+            if name in self._tokens:
+                scim[name]["token"] = self._tokens[name]
+        told: dict[str, Any] = {"url": url, "scim": scim}
+        if self.settings.is_sandbox:
+            told["sandbox"] = {"url": self.settings.targets[SANDBOX].url}
+        told["admin"] = {"login_url": _login_url(self.data_dir, url)}
+        told["pids"] = {"supervisor": os.getpid()} | {name: child.pid for name, child in self.children.items()}
+        if self.queue:
+            told["pids"]["queue"] = self.queue.pid
+        part = self.run_file.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(told, file, indent=2)
+        part.replace(self.run_file)
+
+    def _public_url(self) -> str:
+        return self.settings.server.public_url or serving.address(self._sockets["web"])
+
+    def _tell(self) -> None:
+        if self.is_leaving:
+            return
+        url = serving.address(self._sockets["web"])
+        lines = [f"Ready: {url}"]
+        if self.settings.is_sandbox:
+            lines += [
+                f"This is a sandbox: a PostHog organization to practise on, at {self.settings.targets[SANDBOX].url}",
+                f"SCIM addresses and tokens for okta and entra are in {_shown(self.run_file)}; Ctrl-C stops.",
+            ]
+        if sys.stdout.isatty():
+            # A log would keep the link; who reads logs may not decide.
+            lines.append(f"Status page (this link works once): {_login_url(self.data_dir, self._public_url())}")
+        else:
+            lines.append("`admin link` makes a link to the status page.")
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+
+    # -- stop --------------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Stop what runs, in order, within ten seconds."""
+        self.is_leaving = True
+        self.run_file.unlink(missing_ok=True)
+        self._end(["web"], WEB_SECONDS)
+        # The listening socket goes after the web, so that nobody is refused while the last answers go out.
+        for listening in self._sockets.values():
+            listening.close()
+        self._end([name for name in self.children if name.startswith("worker")], WORKERS_SECONDS, signal.SIGTERM)
+        self._end(["sweep"], OTHERS_SECONDS)
+        self._end(["sandbox"], OTHERS_SECONDS)
+        if self.queue and self.queue.pid:
+            self.queue.stop()
+        # A second Ctrl-C that comes while the interpreter ends must not turn a warm stop into a killed one.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        self._lock.close()
+
+    def _end(self, names: list[str], seconds: float, harder: signal.Signals | None = None) -> None:
+        """SIGTERM, and after the seconds the harder signal (a worker then takes its fork with it) and SIGKILL."""
+        ending = [self.children[name] for name in names if name in self.children]
+        for number, patience in ((signal.SIGTERM, seconds), (harder, OTHERS_SECONDS), (signal.SIGKILL, OTHERS_SECONDS)):
+            deadline = time.monotonic() + patience
+            for child in ending if number else ():
+                child.start_at = None
+                child.signal(number or 0)
+            while any(not child.has_ended() and child.pid for child in ending) and time.monotonic() < deadline:
+                time.sleep(0.01)
+
+
+@cache
+def _login_url(data_dir: Path, url: str) -> str:
+    """Where an administrator logs in, once; the same for as long as we run, so that a told link is not made void."""
+    return f"{url}/login?token={new_login_token(data_dir)}"
+
+
+def _shown(file: Path) -> str:
+    with suppress(ValueError):
+        return str(file.relative_to(Path.cwd()))
+    return str(file)
+
+
+def _who_has(data_dir: Path) -> str:
+    """One sentence about the `run` that has the data folder."""
+    try:
+        told = json.loads((data_dir / "run.json").read_text(encoding="utf-8"))
+        who = f" (process {told['pids']['supervisor']}, {told['url']})"
+    except (OSError, ValueError, KeyError):
+        who = ""
+    return f"Another run works in {data_dir}{who}. Stop it, or choose another folder with --data."

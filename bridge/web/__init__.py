@@ -1,0 +1,55 @@
+"""The web application: accepts, and never acts.
+
+May import: flask, `intake`, `store`, `sources`, `ports`, `core`; nothing that plans or calls PostHog.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from bridge.ports import Bridge
+from bridge.web import admin, health, scim
+from bridge.web.scim_answers import answer_to, log_failure
+
+
+def create_app(
+    bridge: Bridge, *, public_url: str = "", data_dir: Path | None = None, program: str = "python3 -m bridge"
+) -> Flask:
+    """The WSGI application over the wired objects.
+
+    `public_url` is the address that identity providers use, without a slash at its end; empty means the request's own.
+    `data_dir` is where the status page's login is kept; without it there is no such page. `program`: see `admin`.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = bridge.max_body_bytes
+    # A redirect would go out as http:// behind a proxy that ends TLS, and take the token with it.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    for blueprint in (health.blueprint(bridge), scim.blueprint(bridge, public_url=public_url)):
+        app.register_blueprint(blueprint)
+    if data_dir is not None:
+        app.register_blueprint(admin.blueprint(bridge, data_dir=data_dir, public_url=public_url, program=program))
+
+    @app.errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        if request.path.startswith("/scim/"):
+            return answer_to(error, kind="scim")
+        return _plain(error)
+
+    return app
+
+
+def _plain(error: Exception) -> Response:
+    """An error outside SCIM, as JSON; what was not foreseen says nothing about itself."""
+    if isinstance(error, HTTPException):
+        if error.code is not None and error.code < 400:
+            return Response(error.get_response().get_data(), error.code, error.get_headers())
+        status, detail = error.code or 500, error.description or error.name
+    else:
+        log_failure(error)
+        status, detail = 500, "Something went wrong here. The log says where."
+    return Response(json.dumps({"status": status, "detail": detail}), status, content_type="application/json")

@@ -1,0 +1,318 @@
+"""What there is of RQ: the bell, the one job, the worker, and the sweep that rings for what is due.
+
+Redis may lose everything at any moment: the store is the agenda, the queue only rings. With `queue_server` the only file
+that may name rq or redis. May import: `reconcile` and what lies below it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from bridge.ports import Bridge, QueueState
+
+QUEUE = "bridge"
+"""All workers share one queue: only then does RQ take jobs with BLMOVE, which cannot lose one."""
+JOB = "bridge.worker.look_after"
+"""The only function that a job may name."""
+JOB_SECONDS = 120
+"""A pass hands over after 30 s; what takes four times that hangs."""
+FAILURE_SECONDS = 60
+"""How long a failed job can be looked at; RQ's own default is a year."""
+TIMEOUT_SECONDS = 0.3
+"""For each answer of Redis to the bell."""
+LOOK_SECONDS = 0.45
+LOOK_TIMEOUT_SECONDS = 0.14
+"""Connection and two answers stay below `LOOK_SECONDS`."""
+SWEEP_SECONDS = 1.0
+REPEAT_SECONDS = 30.0
+"""How often the same trouble is worth a line in the log."""
+LONGEST_WAIT_SECONDS = 5.0
+
+log = structlog.get_logger()
+
+
+class JobRefused(Exception):
+    """A job named something else than our function."""
+
+
+class BridgeJob(Job):
+    """A job that can name one function and nothing else; whoever can write to Redis cannot choose what runs."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """The function, looked up by us and never imported by name.
+
+        Raises: `JobRefused`.
+        """
+        if self.func_name != JOB or self.instance is not None:
+            raise JobRefused(f"a job named {self.func_name!r}")
+        return look_after
+
+    @property
+    def success_callback(self) -> None:
+        """None: a callback is a function name too."""
+
+    @property
+    def failure_callback(self) -> None:
+        """None."""
+
+    @property
+    def stopped_callback(self) -> None:
+        """None."""
+
+    def restore(self, raw_data: Any) -> Any:
+        """Read the job as stored, without webhooks: they would call any address."""
+        restored = super().restore(raw_data)
+        self.webhooks = []
+        return restored
+
+
+class BridgeWorker(Worker):
+    """RQ's forking worker, with a fresh store in each fork."""
+
+    max_connection_wait_time = LONGEST_WAIT_SECONDS
+    log_result_lifespan = False
+
+    def main_work_horse(self, job: Job, queue: Queue) -> None:
+        """Run the job in the fork, on connections of its own."""
+        if _wired is not None:
+            _wired.db.forget_connections()
+        super().main_work_horse(job, queue)
+
+
+def look_after(target: str) -> None:
+    """The job: one pass over the target. A name that the configuration no longer has is dropped."""
+    from bridge import reconcile
+
+    bridge = wired()
+    if target not in bridge.targets:
+        log.warning("job_dropped", target=target)
+        return
+    reconcile.run_pass(bridge, target)
+    if isinstance(bridge.bell, RedisBell):
+        # The fork ends at once; what it rang last would end with it.
+        bridge.bell.flush()
+
+
+_wired: Bridge | None = None
+
+
+def wire(bridge: Bridge) -> None:
+    """Give this process, and what it forks, its wired objects."""
+    global _wired  # noqa: PLW0603 - a job can name a target and nothing else
+    _wired = bridge
+
+
+def wired() -> Bridge:
+    """The wired objects of this process."""
+    if _wired is None:
+        raise RuntimeError("wire() first")
+    return _wired
+
+
+class RedisBell:
+    """Rings by putting a job into the queue, beside the caller: one thread sends what many callers asked for."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._condition = threading.Condition()
+        self._wanted: dict[str, None] = {}
+        self._is_sending = False
+        self._thread: threading.Thread | None = None
+        self._looker: threading.Thread | None = None
+        self._state = QueueState(is_reachable=False)
+        self._queue = _queue(self._url, TIMEOUT_SECONDS)
+        self._told_at: float | None = None
+
+    def ring(self, target: str) -> None:
+        """Ask that some worker looks after the target soon. Returns at once and never raises."""
+        try:
+            if self._pid != os.getpid():
+                self._start_afresh()
+            with self._condition:
+                self._wanted[target] = None
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._send_for_ever, name="bell", daemon=True)
+                    self._thread.start()
+                self._condition.notify_all()
+        except Exception:
+            log.exception("bell_failed", target=target)
+
+    def flush(self, seconds: float = 1.0) -> None:
+        """Wait until what was rung is sent or given up, at most that long."""
+        if self._pid == os.getpid():
+            with self._condition:
+                self._condition.wait_for(lambda: not self._wanted and not self._is_sending, timeout=seconds)
+
+    def look(self) -> QueueState:
+        """How the queue is; unreachable when it has not answered within half a second."""
+        if self._pid != os.getpid():
+            self._start_afresh()
+        # In a thread, since no socket timeout bounds the look-up of a host's name.
+        looker = self._looker
+        if looker is None or not looker.is_alive():
+            self._state = QueueState(is_reachable=False)
+            looker = self._looker = threading.Thread(target=self._look, name="bell-look", daemon=True)
+            looker.start()
+        looker.join(LOOK_SECONDS)
+        return self._state if not looker.is_alive() else QueueState(is_reachable=False)
+
+    def _look(self) -> None:
+        try:
+            connection = connect(self._url, LOOK_TIMEOUT_SECONDS)
+            with connection, connection.pipeline(transaction=False) as pipeline:
+                pipeline.llen(self._queue.key)
+                pipeline.smembers(WORKERS_BY_QUEUE_KEY % QUEUE)
+                depth, keys = pipeline.execute()
+                workers = connection.exists(*keys) if keys else 0
+                self._state = QueueState(is_reachable=True, depth=depth, workers=int(workers))
+        except (redis.RedisError, OSError):
+            self._state = QueueState(is_reachable=False)
+
+    def _send_for_ever(self) -> None:
+        while True:
+            with self._condition:
+                self._is_sending = False
+                self._condition.notify_all()
+                self._condition.wait_for(lambda: self._wanted)
+                wanted, self._wanted = tuple(self._wanted), {}
+                self._is_sending = True
+            try:
+                for target in wanted:
+                    self._send(target)
+                self._told_at = None
+            except Exception as error:  # noqa: BLE001 - a lost ring is harmless, a dead bell is not
+                self._tell(error)
+
+    def _send(self, target: str) -> None:
+        # A target's name has no underscore, so the beginning of a waiting job's id tells whose it is.
+        if any(waiting.startswith(f"{target}_") for waiting in self._queue.get_job_ids()):
+            return
+        self._queue.enqueue_call(
+            JOB,
+            args=(target,),
+            timeout=JOB_SECONDS,
+            result_ttl=0,
+            failure_ttl=FAILURE_SECONDS,
+            job_id=f"{target}_{uuid.uuid4().hex}",
+            description=target,
+        )
+
+    def _tell(self, error: Exception) -> None:
+        now = time.monotonic()
+        if self._told_at is None or now - self._told_at > REPEAT_SECONDS:
+            self._told_at = now
+            log.warning("queue_unreachable", error=str(error), note="harmless: the sweep rings again")
+
+
+def connect(url: str, timeout_seconds: float | None = None) -> redis.Redis:  # type: ignore[type-arg, unused-ignore]
+    """A client that tries once; RQ's worker sets its own, longer timeout."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=timeout_seconds or 5.0,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _queue(url: str, timeout_seconds: float | None = None) -> Queue:
+    return Queue(
+        QUEUE,
+        connection=connect(url, timeout_seconds),
+        job_class=BridgeJob,
+        serializer=JSONSerializer,
+        default_timeout=JOB_SECONDS,
+    )
+
+
+def prepare(bridge: Bridge) -> None:
+    """Do before the fork what each job would else do again: imports, and the clients of the targets, none connected."""
+    from bridge import reconcile  # noqa: F401 - so that no fork imports it
+
+    wire(bridge)
+    for target in bridge.targets:
+        try:
+            bridge.remote(target)
+        except Exception as error:  # noqa: BLE001 - a missing key pauses that target when a pass meets it
+            log.warning("target_not_ready", target=target, error=str(error))
+    gc.collect()
+    # What is there before the fork stays shared: the collector would touch, and so copy, every page.
+    gc.freeze()
+
+
+def work(bridge: Bridge, url: str) -> None:
+    """Answer the bell until SIGTERM; a job that runs is finished first. Waits for a Redis that is not there yet."""
+    wire(bridge)
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    _wait_for_redis(url)
+    worker = BridgeWorker(
+        [_queue(url)],
+        name=f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{uuid.uuid4().hex[:6]}",
+        connection=connect(url),
+        job_class=BridgeJob,
+        serializer=JSONSerializer,
+        worker_ttl=30,
+        maintenance_interval=30,
+        job_monitoring_interval=5,
+        default_result_ttl=0,
+        log_job_description=False,
+    )
+    worker.work(logging_level="WARNING")
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _wait_for_redis(url: str) -> None:
+    pause, told_at = 0.05, None
+    while True:
+        try:
+            with connect(url, 1.0) as connection:
+                connection.ping()
+        except (redis.RedisError, OSError) as error:
+            if told_at is None or time.monotonic() - told_at > REPEAT_SECONDS:
+                told_at = time.monotonic()
+                log.warning("queue_unreachable", error=str(error), note="waiting for it")
+        else:
+            return
+        time.sleep(pause)
+        pause = min(pause * 2, LONGEST_WAIT_SECONDS)
+
+
+def sweep(bridge: Bridge, stop: threading.Event) -> None:
+    """Ring for every target with something due, each second until told to stop. Harmless when two do it."""
+    from bridge import reconcile
+
+    told_at: float | None = None
+    while not stop.wait(SWEEP_SECONDS):
+        try:
+            for target in reconcile.due_targets(bridge):
+                bridge.bell.ring(target)
+            told_at = None
+        except Exception as error:  # noqa: BLE001 - the store may be away for a while; the sweep must outlive that
+            if told_at is None or time.monotonic() - told_at > REPEAT_SECONDS:
+                told_at = time.monotonic()
+                log.warning("sweep_failed", error=str(error), kind=type(error).__name__)

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from bridge import intake
 from bridge.core import case as cases_of
-from bridge.core.case import Case, CaseState
+from bridge.core.case import Case
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
-from bridge.core.plan import digest_of
 from bridge.ports import Bridge, Declined
-from bridge.store import cases, inbox, people, targets
+from bridge.store import batches, cases, inbox, people, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
-
-
-@dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Cases that wait for one decision. `digest` stands for every case's plan as it is now."""
-
-    id: int
-    cases: tuple[Case, ...]
-    digest: str
-
-
-def batch(tx: Tx, batch_id: int) -> Batch | None:
-    """The batch with that number, or `None` when nothing in it waits any more."""
-    waiting = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
-    if not waiting:
-        return None
-    parts = tuple(f"{c.id}:{c.plan.digest}" for c in waiting)
-    return Batch(id=batch_id, cases=waiting, digest=digest_of(parts, ()))
 
 
 def remove(
@@ -96,7 +77,7 @@ def release_batch(
     """Approve a batch as the operator saw it, all of it or a subset. All or nothing. Raises `Declined`."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        found = batch(tx, batch_id)
+        found = batches.waiting_batch(tx, batch_id)
         if found is None:
             raise Declined(f"Batch {batch_id} holds nothing.", remedy="`status` lists the batches that wait.")
         if digest != found.digest:

@@ -195,7 +195,7 @@ def _keep(tx: Tx, this: Pass, before: Case, after: Case, *, was_watched: bool) -
     now = this.bridge.clock.now()
     after = cases.save(tx, after)
     if was_watched:
-        cases.note_check(tx, after.id, "absent" if after.plan.is_empty else "a member or invited again", now)
+        cases.note_check(tx, after.id, "a member or invited again" if after.plan.steps else "absent", now)
     if after.plan.digest != before.plan.digest and not after.plan.is_empty:
         facts = {"digest": after.plan.digest, "holds": [h.code.value for h in after.plan.holds]}
         personal = {"steps": [s.says for s in after.plan.steps], "holds": [h.message for h in after.plan.holds]}

@@ -19,7 +19,7 @@ from bridge.store.inbox import subject_in, subject_out
 from bridge.store.plans import plan_in, plan_out, released_in, released_out
 
 GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY})
-"""Holds that concern many cases at once: those cases share a batch, and one decision."""
+"""Holds that concern many cases at once: cases with no other hold share a batch, and one decision."""
 
 
 def insert_case(tx: Tx, case: Case) -> Case:
@@ -30,7 +30,8 @@ def insert_case(tx: Tx, case: Case) -> Case:
 
 def save(tx: Tx, case: Case) -> Case:
     """Keep the case as it now is; joins or leaves the target's open batch as its holds say."""
-    gathered = case.state is CaseState.HELD and bool({h.code for h in case.plan.blocking} & GATHERED)
+    codes = {h.code for h in case.plan.blocking}
+    gathered = case.state is CaseState.HELD and bool(codes) and codes <= GATHERED
     if gathered and case.batch_id is None:
         case = replace(case, batch_id=_open_batch(tx, case.target, case.opened_at))
     elif not gathered and case.batch_id is not None and case.released is None:

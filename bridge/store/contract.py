@@ -10,11 +10,12 @@ from bridge.core.events import IdentityEvent
 from bridge.core.wording import rfc3339
 from bridge.store import story
 from bridge.store.audit import Kept
+from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
 from bridge.store.inbox import subject_out
 from bridge.store.plans import plan_out
 from bridge.store.targets import TargetState
-from bridge.store.views import CaseView, Status, WaitingBatch
+from bridge.store.views import CaseView, Status
 
 
 def status_out(status: Status) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def _target_out(state: TargetState) -> dict[str, Any]:
     }
 
 
-def _batch_out(batch: WaitingBatch) -> dict[str, Any]:
+def _batch_out(batch: Batch) -> dict[str, Any]:
     return {
         "id": batch.id,
         "target": batch.target,

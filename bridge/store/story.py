@@ -15,8 +15,9 @@ from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import RemoveMember
 from bridge.core.wording import ago, counted, lasting, utc, who
+from bridge.store.batches import Batch
 from bridge.store.cases import StepDone
-from bridge.store.views import CaseView, WaitingBatch
+from bridge.store.views import CaseView
 
 LIVES_ON = (
     "The PostHog account itself is not deleted, and neither are its personal API keys: PostHog refuses them this "
@@ -126,7 +127,7 @@ def access(view: CaseView, now: datetime) -> str:
     return f"Had access for {lasting(lasted)} after the request.{again}"
 
 
-def batch_access(batch: WaitingBatch, now: datetime) -> str:
+def batch_access(batch: Batch, now: datetime) -> str:
     """How many of a batch are still in, and for how long the first of them; empty when none is."""
     inside = [
         c.opened_at

@@ -13,12 +13,13 @@ from sqlalchemy import Text, func, or_, select, type_coerce
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import IdentityEvent
-from bridge.core.plan import Hold, HoldCode, RemoveMember, digest_of
+from bridge.core.plan import HoldCode, RemoveMember
 from bridge.core.wording import counted, lasting
 from bridge.ports import QueueState
-from bridge.store import audit, cases, inbox, targets
+from bridge.store import audit, batches, cases, inbox, targets
 from bridge.store import tables as t
 from bridge.store.audit import Kept
+from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
 from bridge.store.db import Tx
 from bridge.store.targets import TargetState
@@ -28,6 +29,8 @@ LONG_PAUSE = timedelta(minutes=10)
 
 OVERDUE = timedelta(minutes=5)
 """Work that lies for longer than this, at a target that nobody looks at, means that no worker runs."""
+
+_ALL = 1_000_000
 
 NO_HOLDS = '%"holds":[]%'
 """How the stored plan says that nothing holds. Quotes inside a text are escaped there, so no name can contain it."""
@@ -68,42 +71,6 @@ class CaseView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WaitingBatch:
-    """Cases that wait for one decision."""
-
-    id: int
-    target: str
-    cases: tuple[Case, ...]
-    digest: str
-    """What `release --batch` asks for: it stands for every case's plan as it is now."""
-
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """Why they wait."""
-        return tuple(sorted({h.code.value for c in self.cases for h in c.plan.blocking}))
-
-    @property
-    def shared(self) -> Hold:
-        """The hold that they wait for together, with its newest numbers."""
-        return next(h for c in reversed(self.cases) for h in c.plan.blocking if h.code in cases.GATHERED)
-
-    @property
-    def others(self) -> tuple[tuple[Case, Hold], ...]:
-        """What stands against some of them besides: whoever releases the batch decides that too."""
-        return tuple((c, h) for c in self.cases for h in c.plan.holds if h.code not in cases.GATHERED)
-
-    @property
-    def is_releasable(self) -> bool:
-        """Whether a person may release all of it."""
-        return all(h.is_releasable for c in self.cases for h in c.plan.blocking)
-
-    @property
-    def still_in(self) -> int:
-        """How many of them were opened while the bridge only observed, and are members."""
-        return sum(_waits_in(c) for c in self.cases)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Trouble:
     """Something that is no case's own and does not mend itself."""
 
@@ -122,19 +89,16 @@ class Status:
     last_event_at: Mapping[str, datetime | None]
     targets: tuple[TargetState, ...]
     needs_a_person: tuple[int, ...]
-    batches: tuple[WaitingBatch, ...]
+    batches: tuple[Batch, ...]
     todos: tuple[Todo, ...]
     troubles: tuple[Trouble, ...]
+    still_in: int
+    """How many leavers wait from the time when the bridge only observed."""
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing needs a person."""
         return not (self.needs_a_person or self.todos or self.troubles)
-
-    @property
-    def still_in(self) -> int:
-        """How many leavers wait from the time when the bridge only observed."""
-        return sum(b.still_in for b in self.batches)
 
     @property
     def backlog(self) -> str:
@@ -162,9 +126,10 @@ def status(tx: Tx, *, connections: Iterable[str], names: Iterable[str], queue: Q
         last_event_at={name: heard.get(name) for name in connections},
         targets=states,
         needs_a_person=needing_a_person(tx),
-        batches=waiting_batches(tx),
+        batches=batches.waiting_batches(tx),
         todos=tuple(cases.todos(tx)),
         troubles=tuple(_troubles(tx, states, now)),
+        still_in=sum(_waits_in(c) for c in cases.select_cases(tx, states=[CaseState.HELD], limit=_ALL)),
     )
 
 
@@ -177,24 +142,6 @@ def needing_a_person(tx: Tx) -> tuple[int, ...]:
         .order_by(t.cases.c.id)
     )
     return tuple(tx.execute(query).scalars())
-
-
-def waiting_batches(tx: Tx) -> tuple[WaitingBatch, ...]:
-    """The batches that wait for a decision, oldest first; the digests are those that `decisions` compares with."""
-    query = (
-        select(t.cases.c.batch_id)
-        .where(t.cases.c.batch_id.is_not(None), t.cases.c.state == CaseState.HELD.value)
-        .distinct()
-        .order_by(t.cases.c.batch_id)
-    )
-    found = []
-    for batch_id in tx.execute(query).scalars().all():
-        held = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
-        if not any(h.code in cases.GATHERED for c in held for h in c.plan.blocking):
-            continue
-        digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in held), ())
-        found.append(WaitingBatch(id=batch_id, target=held[0].target, cases=held, digest=digest))
-    return tuple(found)
 
 
 def rows(

@@ -11,7 +11,7 @@ from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email
-from bridge.store import audit, cases, records
+from bridge.store import audit, batches, cases, records
 from bridge.store import tables as t
 from tests.conftest import START
 from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, deletes, is_member, the_case
@@ -279,9 +279,9 @@ def test_300_deactivated_by_mistake_hold_as_one_batch_and_empty_themselves_when_
     assert all(is_member(world, address) for address in people)
 
 
-def batch_of(bridge) -> decisions.Batch:
+def batch_of(bridge) -> batches.Batch:
     with bridge.db.read() as tx:
-        return decisions.batch(tx, all_cases(bridge)[0].batch_id)
+        return batches.waiting_batch(tx, all_cases(bridge)[0].batch_id)
 
 
 def deactivate_many(world, okta, count: int) -> list[str]:

@@ -1,0 +1,120 @@
+"""`release`, `cancel`, `retry`, `todo`: what operators decide about cases. Each is an event, and audited."""
+
+from __future__ import annotations
+
+import click
+
+from bridge import decisions
+from bridge.cli import paper
+from bridge.cli.cases import find
+from bridge.cli.context import Command, Context, command
+from bridge.core.wording import counted
+from bridge.store import contract
+
+
+@command()
+@click.argument("case_id", metavar="[ID]", type=int, required=False)
+@click.option("--batch", type=int, help="Release this batch instead of one case.")
+@click.option("--only", metavar="ID,ID", help="With --batch: only these of its cases.")
+@click.option("--digest", required=True, help="The digest of what you saw: `plan ID` or `status` shows it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it is right to go on.")
+@paper.operator_option
+@paper.json_option
+def release(
+    context: Context,
+    *,
+    case_id: int | None,
+    batch: int | None,
+    only: str | None,
+    digest: str,
+    reason: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Approves a plan as you saw it.
+
+    For one case or a batch. A plan that has changed since is not approved.
+    """
+    if (case_id is None) == (batch is None):
+        raise click.UsageError("Name one case, or one batch with --batch.")
+    if not reason.strip():
+        raise click.UsageError("Say why with --reason: it is kept in the audit log.")
+    bridge = context.bridge()
+    if batch is None:
+        assert case_id is not None
+        if only is not None:
+            raise click.UsageError("--only goes with --batch.")
+        done = [decisions.release(bridge, case_id, digest.strip(), by=by, reason=reason)]
+    else:
+        done = decisions.release_batch(bridge, batch, digest.strip(), by=by, reason=reason, only=_numbers(only))
+    if as_json:
+        paper.as_json({"released": [c.id for c in done]})
+        return
+    paper.line(f"Released {counted(len(done), 'case')}, approved by {by}. A worker goes on with it now:", fg="green")
+    for case in done:
+        steps = "; ".join(s.says for s in case.plan.steps) or "nothing to do"
+        paper.line(f"Case {case.id}: {steps}", indent=2)
+    paper.line(f"`case {done[0].id}` shows how it goes on.")
+
+
+@command()
+@click.argument("case_id", metavar="ID", type=int)
+@click.option("--reason", required=True, metavar="TEXT", help="Why the person is to be let be.")
+@paper.operator_option
+@paper.json_option
+def cancel(context: Context, *, case_id: int, reason: str, by: str, as_json: bool) -> None:
+    """Lets the person be. What was done already stays done."""
+    if not reason.strip():
+        raise click.UsageError("Say why with --reason: it is kept in the audit log.")
+    decisions.cancel(context.bridge(), case_id, by=by, reason=reason)
+    if as_json:
+        _print_case(context, case_id)
+        return
+    paper.line(f"Case {case_id} is cancelled by {by}.", fg="green")
+    for step in find(context, case_id).steps:
+        if step.result == "done":
+            paper.line(f"Already done, and not taken back: {step.says}.", indent=2)
+
+
+@command()
+@click.argument("case_id", metavar="ID", type=int)
+@paper.operator_option
+@paper.json_option
+def retry(context: Context, *, case_id: int, by: str, as_json: bool) -> None:
+    """Tries a case again now, with a clean slate of attempts."""
+    decisions.retry(context.bridge(), case_id, by=by)
+    if as_json:
+        _print_case(context, case_id)
+    else:
+        paper.line(f"Case {case_id} is due now.", fg="green")
+
+
+@click.group()
+def todo() -> None:
+    """What only a person can do; `status` lists it."""
+
+
+@todo.command(cls=Command)
+@click.argument("todo_id", metavar="ID", type=int)
+@paper.operator_option
+@click.make_pass_decorator(Context, ensure=True)
+def done(context: Context, *, todo_id: int, by: str) -> None:
+    """Says that a to-do is done."""
+    decisions.tick(context.bridge(), todo_id, by=by)
+    paper.line(f"To-do {todo_id} is done.", fg="green")
+
+
+def _print_case(context: Context, case_id: int) -> None:
+    view = find(context, case_id)
+    paper.as_json(contract.case_out(view, context.bridge().clock.now()))
+
+
+def _numbers(only: str | None) -> frozenset[int]:
+    try:
+        found = frozenset(int(part) for part in (only or "").split(",") if part.strip())
+    except ValueError:
+        raise click.BadParameter(f"{only!r} is no list of numbers such as 1,2.", param_hint="--only") from None
+    if only is not None and not found:
+        # An empty choice must never mean all of them.
+        raise click.BadParameter("names no case.", param_hint="--only")
+    return found

@@ -1,0 +1,109 @@
+"""What the commands print: plain lines, wrapped and aligned, colour on a terminal only, nothing that steers one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.cli.context import DATA, Context
+from bridge.core.wording import printable
+
+NARROW, WIDE = 60, 100
+"""Columns: text is wrapped within these, however wide the terminal is."""
+MOST_NAME = 100
+"""Characters of an operator's name: the audit log's column holds 128 with its prefix."""
+
+
+def width() -> int:
+    """The columns to print in."""
+    return min(WIDE, max(NARROW, shutil.get_terminal_size((WIDE, 24)).columns))
+
+
+def line(text: str = "", *, indent: int = 0, err: bool = False, **style: Any) -> None:
+    """Print one paragraph, wrapped. Each line is made printable before it is coloured."""
+    room = max(20, width() - indent)
+    for part in textwrap.wrap(printable(text), room, break_long_words=False, break_on_hyphens=False) or [""]:
+        click.echo(click.style(" " * indent + part, **style) if style else " " * indent + part, err=err)
+
+
+def field(name: str, text: str) -> None:
+    """Print a name and what there is to say of it, side by side."""
+    parts = textwrap.wrap(printable(text), width() - 13, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, part in enumerate(parts):
+        label = printable(name)[:40] if number == 0 else ""
+        click.echo(click.style(f"{label:<12} ", bold=True) + part)
+
+
+def hanging(text: str, indent: int) -> None:
+    """Print a paragraph whose first line goes on where the cursor stands, `indent` columns in."""
+    parts = textwrap.wrap(printable(text), width() - indent, break_long_words=False, break_on_hyphens=False) or [""]
+    click.echo(("\n" + " " * indent).join(parts))
+
+
+def command_line(text: str, *, indent: int = 0) -> None:
+    """Print a command to copy: never wrapped, so that it can be pasted as it is."""
+    click.echo(" " * indent + click.style(printable(text), fg="cyan"))
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns. On a terminal the last one is cut to fit; in a pipe nothing is lost."""
+    cells = [tuple(printable(c) for c in row) for row in (headings, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
+    for number, row in enumerate(cells):
+        text = "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+        if sys.stdout.isatty() and len(text) > width():
+            text = text[: width() - 1] + "…"
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+
+
+def as_json(value: Any) -> None:
+    """Print JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, as the argument `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def operator_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--as`, as the argument `by`: whose decision it is, for the audit log."""
+    return click.option(
+        "--as",
+        "by",
+        metavar="NAME",
+        callback=_operator,
+        help="Who decides, for the audit log. [default: the user of this machine]",
+    )(function)
+
+
+def program(context: Context) -> str:
+    """How this command line is called again, with the configuration and data folder that were chosen."""
+    return spelled(context.config_file, None if context.data_dir == DATA else context.data_dir)
+
+
+def spelled(config_file: Path | None, data_dir: Path | None) -> str:
+    """The program with those choices; what would be found in this folder anyway is left out."""
+    words = ["python3", "-m", "bridge"]
+    if config_file is not None and config_file.absolute() != Path("config.toml").absolute():
+        words += ["--config", str(config_file)]
+    if data_dir is not None and data_dir.absolute() != DATA.absolute():
+        words += ["--data", str(data_dir)]
+    return shlex.join(words)
+
+
+def _operator(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
+    name = value if value is not None else os.environ.get("SUDO_USER") or os.environ.get("USER") or "operator"
+    name = name.strip()
+    if not name or len(name) > MOST_NAME or printable(name) != name:
+        raise click.BadParameter(f"a name of 1 to {MOST_NAME} visible characters is needed.")
+    return name

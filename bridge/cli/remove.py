@@ -1,0 +1,216 @@
+"""`remove`: an operator's own removal of one person or thousands."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from bridge import decisions
+from bridge.cli import paper
+from bridge.cli.addresses import from_csv, unique
+from bridge.cli.context import Context, command
+from bridge.core.case import Case
+from bridge.core.events import Reason, Subject, address_key
+from bridge.core.wording import counted, utc
+from bridge.ports import Bridge
+from bridge.store import cases, contract, people, views
+
+MOST_LISTED = 20
+"""People who are shown one by one before the question."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What we know of an address before anything is opened."""
+
+    address: str
+    label: str
+    """Empty: no source has ever named the address."""
+    accounts: int
+    active_in: tuple[str, ...]
+    open_case: Case | None
+
+    @property
+    def says(self) -> str:
+        """All of it in a few words."""
+        if self.open_case is not None:
+            return f"case {self.open_case.id} is open already ({self.open_case.state.value}); it becomes yours"
+        if not self.label:
+            return "named by no source yet; PostHog is asked for exactly this address"
+        name = f"known as {self.label}" if self.label != self.address else "known"
+        active = f"active in {', '.join(self.active_in)}" if self.active_in else "active in no connection"
+        account = "PostHog account linked" if self.accounts else "no PostHog account linked yet"
+        return f"{name}; {active}; {account}"
+
+
+@command()
+@click.argument("emails", metavar="EMAIL...", nargs=-1)
+@click.option(
+    "--file",
+    "csv_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV whose column `email` (or first column) names the people.",
+)
+@click.option("--target", help="The organization. [default: the only one]")
+@click.option("--project", metavar="ID", help="Only this project's access.")
+@click.option("--at", metavar="TIME", help="Not before this time, such as 2026-12-01T18:00Z.")
+@click.option(
+    "--reason", type=click.Choice(list(Reason), case_sensitive=False), default=Reason.UNKNOWN, show_default=True
+)
+@click.option("--note", default="", metavar="TEXT", help="Your words, for the audit log.")
+@click.option("--emergency", is_flag=True, help="At once: no settling, no limit on how many.")
+@click.option("--dry-run", is_flag=True, help="Only show whom this would be about.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@paper.operator_option
+@paper.json_option
+def remove(
+    context: Context,
+    *,
+    emails: tuple[str, ...],
+    csv_file: Path | None,
+    target: str | None,
+    project: str | None,
+    at: str | None,
+    reason: str,
+    note: str,
+    emergency: bool,
+    dry_run: bool,
+    yes: bool,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Takes people out of PostHog. What you decide outranks the identity providers until it is cancelled."""
+    bridge = context.bridge()
+    chosen = choose_target(bridge, target)
+    named = unique([*emails, *(from_csv(csv_file) if csv_file else ())])
+    if not named:
+        raise click.UsageError("Name at least one address, or a file with --file.")
+    due = _moment(at, bridge.clock.now())
+    if emergency and due is not None:
+        raise click.UsageError("--emergency means now; leave out --at.")
+    scope = f"project:{project}" if project else "organization"
+    known = [_known(bridge, address, chosen, scope) for address in named]
+    if dry_run and as_json:
+        paper.as_json([_known_out(k) for k in known])
+        return
+    if not as_json:
+        _show(known, chosen, scope, due, is_emergency=emergency)
+    if dry_run:
+        paper.line("Nothing was opened: this was a dry run.")
+        return
+    _be_sure(yes=yes, count=len(known))
+    # The operator is told of every case below; the audit log keeps it anyway.
+    logging.getLogger("bridge.intake").setLevel(logging.WARNING)
+    opened = []
+    with click.progressbar(named, label="Opening", file=sys.stderr, hidden=len(named) < MOST_LISTED) as bar:
+        for address in bar:
+            subject = Subject(user_name=address, emails=(address,))
+            words = Reason(reason)
+            opened.append(
+                decisions.remove(
+                    bridge,
+                    subject,
+                    chosen,
+                    by=by,
+                    reason=words,
+                    note=note,
+                    scope=scope,
+                    is_emergency=emergency,
+                    effective_at=due,
+                )
+            )
+    _tell(context, opened, sum(k.open_case is not None for k in known), as_json=as_json)
+
+
+def choose_target(bridge: Bridge, name: str | None) -> str:
+    """The target of that name, or the only one. Raises `click.UsageError`."""
+    known = ", ".join(bridge.targets)
+    if name is None:
+        if len(bridge.targets) == 1:
+            return next(iter(bridge.targets))
+        raise click.UsageError(f"There are several targets: choose one with --target ({known}).")
+    if name not in bridge.targets:
+        raise click.UsageError(f'There is no target "{name}"; there is {known}.')
+    return name
+
+
+def _known(bridge: Bridge, address: str, target: str, scope: str) -> Known:
+    with bridge.db.read() as tx:
+        person = people.find_person(tx, address_key(address))
+        if person is None:
+            return Known(address=address, label="", accounts=0, active_in=(), open_case=None)
+        standing = people.standings(tx, person, bridge.connections_of(target))
+        mine = [c for c in cases.open_of_person(tx, person, target) if c.scope == scope]
+        return Known(
+            address=address,
+            label=people.label_of(tx, person),
+            accounts=views.accounts_linked(tx, person, target),
+            active_in=tuple(s.connection for s in standing if not s.is_out),
+            open_case=mine[0] if mine else None,
+        )
+
+
+def _known_out(known: Known) -> dict[str, object]:
+    return {
+        "address": known.address,
+        "known_as": known.label or None,
+        "accounts_linked": known.accounts,
+        "active_in": list(known.active_in),
+        "open_case": known.open_case.id if known.open_case else None,
+    }
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise click.BadParameter(f'"{text}" is no time such as 2026-12-01T18:00Z.', param_hint="--at") from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f'"{text}" names no zone: write {text}Z for UTC.', param_hint="--at")
+    if moment <= now:
+        raise click.BadParameter(f"{utc(moment)} is over; leave out --at for now.", param_hint="--at")
+    return moment
+
+
+def _show(known: Sequence[Known], target: str, scope: str, due: datetime | None, *, is_emergency: bool) -> None:
+    where = target if scope == "organization" else f"{scope} in {target}"
+    when = f", not before {utc(due)}" if due else ", at once" if is_emergency else ""
+    paper.line(f"{counted(len(known), 'person', 'people')} to be removed from {where}{when}:", bold=True)
+    for one in known[:MOST_LISTED]:
+        paper.line(f"{one.address}: {one.says}", indent=2)
+    if len(known) > MOST_LISTED:
+        strangers = sum(not k.label for k in known)
+        paper.line(f"and {len(known) - MOST_LISTED} more; {strangers} of all are named by no source yet", indent=2)
+    if scope != "organization":
+        paper.line("Taking one project away is not built yet: these cases will be held.", fg="yellow")
+
+
+def _be_sure(*, yes: bool, count: int) -> None:
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("Nobody can be asked here: add --yes when this is right. Nothing was opened.")
+    click.confirm(f"Open {counted(count, 'case')}?", abort=True)
+
+
+def _tell(context: Context, opened: Sequence[Case], repeated: int, *, as_json: bool) -> None:
+    bridge = context.bridge()
+    if as_json:
+        with bridge.db.read() as tx:
+            found = views.rows(tx, only=[c.id for c in opened], limit=len(opened))
+        paper.as_json([contract.case_out(v, bridge.clock.now()) for v in reversed(found)])
+        return
+    also = f"; {repeated} of them open before, and yours now" if repeated else ""
+    paper.line(f"{counted(len(opened), 'case')} open{also}.", fg="green")
+    if len(opened) == 1:
+        due = opened[0].due_at
+        paper.line(f"Case {opened[0].id}" + (f" is due at {utc(due)}." if due else "."))
+    paper.line(f"`case {opened[0].id}` or `cases` shows how it goes on.")

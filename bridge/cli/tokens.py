@@ -1,0 +1,147 @@
+"""`token`: the SCIM bearer tokens with which identity providers knock."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+import click
+
+from bridge.cli import paper
+from bridge.cli.context import Command, Context
+from bridge.core.wording import ago, rfc3339, utc
+from bridge.ports import Bridge, Declined
+from bridge.reading import DURATION, SECONDS
+from bridge.store import tokens
+from bridge.store.audit import Entry
+from bridge.store.tokens import Token
+
+
+@click.group()
+def token() -> None:
+    """SCIM bearer tokens.
+
+    Shown once; two live ones are possible for each connection.
+    """
+
+
+@token.command(cls=Command)
+@click.argument("connection")
+@click.option("--expires", metavar="DURATION", help='Worthless after this long, such as "90d". [default: never]')
+@paper.operator_option
+@click.make_pass_decorator(Context, ensure=True)
+def create(context: Context, *, connection: str, expires: str | None, by: str) -> None:
+    """Prints a new token, once and alone, so that it can be piped."""
+    bridge = context.bridge()
+    _check_connection(bridge, connection)
+    now = bridge.clock.now()
+    until = None if expires is None else now + _duration(expires)
+    with bridge.db.write() as tx:
+        try:
+            clear = tokens.create(tx, connection, now, until)
+        except tokens.TooManyTokens as error:
+            raise Declined(str(error), remedy=f"`token list {connection}` shows them.") from None
+        made = tokens.listed(tx, connection)[-1]
+        facts = {"connection": connection, "token": made.id, "expires_at": rfc3339(until)}
+        tx.audit(Entry(at=now, kind="token.created", actor=f"operator:{by}", facts=facts))
+    click.echo(f"SCIM base URL: {base_url(context)}/scim/v2/{connection}", err=True)
+    click.echo(f"Token {made.id}, shown this once; the identity provider sends it as a bearer token:", err=True)
+    click.echo(clear)
+
+
+@token.command("list", cls=Command)
+@click.argument("connection", required=False)
+@paper.json_option
+@click.make_pass_decorator(Context, ensure=True)
+def list_(context: Context, *, connection: str | None, as_json: bool) -> None:
+    """Lists tokens: how they begin, when they were last used, whether they still open anything."""
+    bridge = context.bridge()
+    if connection is not None:
+        _check_connection(bridge, connection)
+    now = bridge.clock.now()
+    with bridge.db.read() as tx:
+        found = tokens.listed(tx, connection)
+    if as_json:
+        paper.as_json([_out(t, now) for t in found])
+    elif not found:
+        paper.line("There are no tokens. `token create CONNECTION` makes one.")
+    else:
+        headings = ("TOKEN", "CONNECTION", "BEGINS", "STATE", "CREATED", "LAST USED")
+        paper.table(headings, [_row(t, now) for t in found])
+
+
+@token.command(cls=Command)
+@click.argument("token_id", metavar="ID", type=int)
+@paper.operator_option
+@click.make_pass_decorator(Context, ensure=True)
+def revoke(context: Context, *, token_id: int, by: str) -> None:
+    """Makes a token worthless at once."""
+    bridge = context.bridge()
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        gone = tokens.revoke(tx, token_id, now)
+        if gone is None:
+            raise Declined(f"There is no live token {token_id}.", remedy="`token list` shows them.")
+        facts = {"connection": gone.connection, "token": gone.id}
+        tx.audit(Entry(at=now, kind="token.revoked", actor=f"operator:{by}", facts=facts))
+        left = [t for t in tokens.listed(tx, gone.connection) if state(t, now) == "live"]
+    paper.line(f"Token {token_id} of {gone.connection} opens nothing any more.", fg="green")
+    if not left:
+        paper.line(f"{gone.connection} has no live token now: its identity provider is locked out.", fg="yellow")
+
+
+def state(found: Token, now: datetime) -> str:
+    """`live`, `revoked` or `expired`."""
+    if found.revoked_at is not None:
+        return "revoked"
+    return "expired" if found.expires_at is not None and found.expires_at <= now else "live"
+
+
+def _row(found: Token, now: datetime) -> tuple[str, ...]:
+    words = state(found, now)
+    if words == "live" and found.expires_at is not None:
+        words += f", ends {ago(found.expires_at, now)}"
+    used = ago(found.last_used_at, now) if found.last_used_at else "never"
+    return str(found.id), found.connection, f"{found.hint}…", words, utc(found.created_at), used
+
+
+def _out(found: Token, now: datetime) -> dict[str, object]:
+    return {
+        "id": found.id,
+        "connection": found.connection,
+        "hint": found.hint,
+        "state": state(found, now),
+        "created_at": rfc3339(found.created_at),
+        "expires_at": rfc3339(found.expires_at),
+        "revoked_at": rfc3339(found.revoked_at),
+        "last_used_at": rfc3339(found.last_used_at),
+    }
+
+
+def _check_connection(bridge: Bridge, name: str) -> None:
+    if name not in bridge.connections:
+        near = get_close_matches(name, bridge.connections, n=1)
+        hint = f' Did you mean "{near[0]}"?' if near else f" There is {', '.join(bridge.connections) or 'none'}."
+        raise click.UsageError(f'There is no connection "{name}".{hint}')
+
+
+def _duration(text: str) -> timedelta:
+    match = DURATION.fullmatch(text.strip())
+    if match is None or float(match[1]) == 0:
+        raise click.BadParameter(f'"{text}" is no duration such as "90d" or "12h".', param_hint="--expires")
+    try:
+        return timedelta(seconds=float(match[1]) * SECONDS[match[2]])
+    except OverflowError:
+        raise click.BadParameter(f'"{text}" is too long.', param_hint="--expires") from None
+
+
+def base_url(context: Context) -> str:
+    """The address under which we are reached: configured, else that of the `run` that works, else as it would be."""
+    settings = context.settings()
+    if settings.server.public_url:
+        return settings.server.public_url
+    try:
+        return str(json.loads((settings.data_dir / "run.json").read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, KeyError):
+        return f"http://{settings.server.host}:{settings.server.port}"

@@ -1,0 +1,54 @@
+"""The command line as a process of its own: exit status, and no traceback for what a user can cause."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def process(tmp_path):
+    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bridge.cli", "--data", str(tmp_path / "data"), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environ},
+        )
+
+    return run
+
+
+@pytest.mark.process
+def test_exit_status_of_a_fresh_sandbox(process):
+    told = {
+        0: [("status",), ("cases",), ("audit", "verify"), ("remove", "a@example.com", "--dry-run")],
+        1: [("case", "1"), ("cancel", "1", "--reason", "x"), ("todo", "done", "1")],
+        2: [("remove", "a@example.com"), ("release", "1"), ("cases", "--state", "x"), ("link", "a")],
+        3: [("check",)],
+    }
+    for status, commands in told.items():
+        for command in commands:
+            done = process(*command)
+            assert done.returncode == status, (command, done.stdout, done.stderr)
+            assert "Traceback" not in done.stderr
+
+
+@pytest.mark.process
+def test_a_token_can_be_piped_and_output_has_no_colour_in_a_pipe(process):
+    assert process("token", "create", "okta").stdout.count("\n") == 1
+    assert "\x1b" not in process("status").stdout
+
+
+@pytest.mark.process
+def test_an_opened_case_is_there_for_the_next_command(process):
+    assert process("remove", "a@example.com", "--yes").returncode == 0
+    done = process("case", "1")
+    assert done.returncode == 0
+    assert "asked for the removal of a@example.com" in done.stdout

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+import pytest
+from werkzeug.test import Client
+
+from bridge import login
+from bridge.web import create_app
+from tests.players import BEN, MAYA, Idp
+
+LOCAL = {"HTTP_HOST": "127.0.0.1:8080"}
+
+
+@pytest.fixture
+def okta(bridge) -> Idp:
+    return Idp(bridge)
+
+
+@pytest.fixture
+def entra(bridge) -> Idp:
+    return Idp(bridge, "entra")
+
+
+@pytest.fixture
+def stranger(bridge, tmp_path) -> Client:
+    return Client(create_app(bridge, data_dir=tmp_path, public_url="https://bridge.example.com"))
+
+
+@pytest.fixture
+def admin(stranger, tmp_path) -> Client:
+    """Somebody who came through the link."""
+    reply = stranger.get(f"/login?token={login.new_login_token(tmp_path)}", environ_overrides=LOCAL)
+    assert reply.status_code == HTTPStatus.SEE_OTHER
+    return stranger
+
+
+def page(client: Client, path: str = "/", **environ: str):
+    return client.get(path, environ_overrides=LOCAL | environ)
+
+
+def words(reply) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", reply.text).split())
+
+
+@pytest.mark.parametrize("path", ["/", "/cases/1", "/cases/99"])
+def test_without_a_session_pages_answer_401_and_say_how_to_get_in(stranger, path):
+    reply = page(stranger, path)
+
+    assert reply.status_code == 401
+    assert "python3 -m bridge admin link" in reply.text
+
+
+def test_a_login_link_works_once(stranger, bridge, tmp_path):
+    link = f"/login?token={login.new_login_token(tmp_path)}"
+
+    assert page(stranger, link).headers["Location"] == "/"
+    assert page(stranger).status_code == 200
+    other = Client(create_app(bridge, data_dir=tmp_path))
+    assert page(other, link).status_code == 401
+    assert page(other).status_code == 401
+
+
+def test_a_new_link_makes_the_one_before_it_worthless(stranger, tmp_path):
+    first, second = (login.new_login_token(tmp_path) for _ in range(2))
+
+    assert page(stranger, f"/login?token={first}").status_code == 401
+    assert page(stranger, f"/login?token={second}").status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "x", "%00", "ä"])
+def test_a_wrong_token_opens_nothing_and_leaves_the_right_one_as_it_is(stranger, tmp_path, token):
+    right = login.new_login_token(tmp_path)
+
+    assert page(stranger, f"/login?token={token}").status_code == 401
+    assert page(stranger, f"/login?token={right}").status_code == 303
+
+
+def test_a_preview_of_the_link_does_not_use_it_up(stranger, tmp_path):
+    link = f"/login?token={login.new_login_token(tmp_path)}"
+
+    stranger.head(link, environ_overrides=LOCAL)
+
+    assert page(stranger, link).status_code == 303
+
+
+def test_what_is_kept_for_logins_is_readable_by_its_owner_only_and_not_the_token(admin, tmp_path):
+    token = login.new_login_token(tmp_path)
+
+    for name in (login.LINK_FILE, login.SECRET_FILE):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+        assert token not in (tmp_path / name).read_text()
+
+
+def test_the_session_cookie_is_for_this_page_only_and_ends(stranger, tmp_path, clock):
+    reply = page(stranger, f"/login?token={login.new_login_token(tmp_path)}")
+
+    cookie = reply.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    clock.advance(hours=13)
+    assert page(stranger).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "forge", [lambda c: c[:-1] + "0", lambda c: "9" + c, lambda c: "", lambda c: "a.b.ä", lambda c: "."]
+)
+def test_a_forged_session_is_none(bridge, tmp_path, clock, forge):
+    genuine = login.new_session(tmp_path, clock.now())
+    assert login.is_session(tmp_path, genuine, clock.now())
+
+    forged = forge(genuine)
+
+    assert forged == genuine or not login.is_session(tmp_path, forged, clock.now())
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[", "bridge.example.com.evil.example"])
+def test_a_foreign_host_is_refused_even_with_a_session(admin, host):
+    reply = page(admin, HTTP_HOST=host)
+    assert reply.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:1", "[::1]:80", "127.0.0.1", "bridge.example.com", "BRIDGE.example.com:443"]
+)
+def test_loopback_and_the_public_name_are_not_foreign(stranger, host):
+    assert page(stranger, HTTP_HOST=host).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/cases/1"])
+def test_nothing_is_kept_framed_or_run(admin, path):
+    headers = page(admin, path).headers
+
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    assert "script" not in page(admin, path).text
+
+
+def test_pages_escape_what_an_idp_sends(admin, okta, settle):
+    okta.deactivate(okta.create('<script>alert("x")</script>\u202e@example.com', external_id='"><img src=x>'))
+    settle(minutes=2)
+
+    for path in ("/", "/cases/1"):
+        text = page(admin, path).text
+        assert "<script" not in text
+        assert "<img" not in text
+        assert "\u202e" not in text
+        assert "&lt;script&gt;" in text
+
+
+def test_what_needs_a_person_comes_first_with_why_and_the_command(admin, okta, entra, settle):
+    entra.create(BEN)
+    okta.deactivate(okta.create(BEN))
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=12)
+
+    said = words(page(admin))
+
+    digest = re.search(r"--digest ([0-9a-f]{12})", said).group(1)
+    order = [
+        "1 thing needs a person",
+        f"Case 1 : {BEN} at main",
+        "STILL IN, 12 min after the request.",
+        "okta says gone, entra says active.",
+        "Deactivate the person there too",
+        f"python3 -m bridge release 1 --digest {digest} --reason",
+        "Watched for coming back 1",
+        MAYA,
+        "Connection okta last heard from 12 min ago",
+    ]
+    places = [said.find(each) for each in order]
+    assert -1 not in places, [e for e, p in zip(order, places, strict=True) if p < 0]
+    assert places == sorted(places)
+
+
+def test_a_quiet_page_says_so(admin):
+    said = words(page(admin))
+    assert "Nothing needs a person" in said
+    assert "Connection entra never heard from" in said
+
+
+def test_a_batch_is_one_card_with_one_command(admin, okta, settle):
+    for name in ("alice.moreau", "ben.oduya", "chiara.russo", "daniel.kim", "elif.yilmaz"):
+        okta.deactivate(okta.create(f"{name}@example.com"))
+    settle(minutes=2)
+
+    said = words(page(admin))
+
+    assert "1 thing needs a person" in said
+    assert "5 cases wait for one decision" in said
+    assert "5 STILL IN, the first 2 min after the request." in said
+    assert said.count("release --batch") == 1
+
+
+def test_a_paused_target_and_its_reason_are_shown(admin, bridge, clock):
+    from bridge.store import targets
+
+    with bridge.db.write() as tx:
+        targets.pause(tx, "main", reason="401: key <refused>", until=clock.now(), now=clock.now())
+    clock.advance(minutes=1)
+
+    reply = page(admin)
+
+    assert "paused" in words(reply)
+    assert "401: key &lt;refused&gt;" in reply.text
+
+
+def test_a_cases_page_tells_its_story_and_plan(admin, okta, world, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=3)
+
+    said = words(page(admin, "/cases/1"))
+
+    for each in (
+        f"okta said that {MAYA} is no longer active.",
+        f"Removed {MAYA} (member) from the organization.",
+        "the account and its personal API keys live on elsewhere",
+        "Approved by none: policy enforce",
+        "Looked again: not in the organization.",
+    ):
+        assert each in said
+    assert "revoked" not in said
+
+
+def test_a_case_that_is_not_there_is_404_for_who_may_know(admin):
+    assert page(admin, "/cases/99").status_code == 404
+
+
+def test_the_style_is_served_beside_it_and_scim_needs_no_session(stranger):
+    with page(stranger, "/static/style.css") as style:
+        assert style.status_code == 200
+    assert page(stranger, "/healthz").status_code == 200
+    assert page(stranger, "/scim/v2/okta/Users").status_code == 401
+
+
+def test_without_a_data_folder_there_is_no_page(bridge):
+    assert page(Client(create_app(bridge))).status_code == 404

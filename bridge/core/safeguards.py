@@ -197,11 +197,12 @@ def _ambiguous(c: Considered) -> Hold | None:
     if not c.look_alikes:
         return None
     names = ", ".join(f"{m.email} ({m.user_uuid})" for m in c.look_alikes)
-    count = len(c.look_alikes)
+    one = len(c.look_alikes) == 1
+    told = "One account looks" if one else f"{len(c.look_alikes)} accounts look"
     beside = bool(c.members) or c.facts.was_known
     return Hold(
         code=HoldCode.AMBIGUOUS,
-        message=f"{count} account(s) look like the leaver's but are not an exact match: {names}.",
+        message=f"{told} like the leaver's without being an exact match: {names}.",
         remedy="`link SUBJECT MEMBER` if an account is the leaver's (`--not` if it is somebody else's), or release to "
         "let them be.",
         is_blocking=not beside,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime
 
 from bridge import intake
 from bridge.core import case as cases_of
 from bridge.core.case import Case
-from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
+from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
 from bridge.ports import Bridge, Declined
 from bridge.store import batches, cases, inbox, people, targets
 from bridge.store.audit import Entry
@@ -45,8 +44,7 @@ def remove(
         effective_at=effective_at,
     )
     with bridge.db.write() as tx:
-        known = [people.find_person(tx, a) for a in subject.addresses]
-        person = next((p for p in known if p is not None), None)
+        person = people.recognise(tx, event.source, subject)
         if person is None:
             person = people.create(tx, subject.label, now)
         people.note_subject(tx, person, event.source, subject, now, is_active=False)
@@ -121,13 +119,9 @@ def link(bridge: Bridge, who: str, user_uuid: str, target: str, *, by: str, is_t
     """
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        person = people.find_person(tx, Subject(user_name=who).addresses[0] if "@" in who else who)
-        if person is None:
-            raise Declined(
-                f"No source has ever named {who}.", remedy="Give an address or an external id as the source sends it."
-            )
+        person = _meant(tx, who, target)
         people.link(tx, person, target, user_uuid, is_theirs=is_theirs, how=f"operator:{by}", now=now)
-        moved = [cases.save(tx, replace(c, due_at=now)) for c in cases.open_of_person(tx, person, target)]
+        moved = [cases.save(tx, cases_of.nudged(c, now)) for c in cases.open_of_person(tx, person, target)]
         targets.want_look(tx, target, now)
         facts = {"person": person, "account": user_uuid, "is_theirs": is_theirs}
         tx.audit(Entry(at=now, kind="person.linked", actor=f"operator:{by}", target=target, facts=facts))
@@ -142,6 +136,21 @@ def tick(bridge: Bridge, todo_id: int, *, by: str) -> None:
         if not cases.tick(tx, todo_id, f"operator:{by}", now):
             raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
         tx.audit(Entry(at=now, kind="todo.done", actor=f"operator:{by}", facts={"todo": todo_id}))
+
+
+def _meant(tx: Tx, who: str, target: str) -> int:
+    """The person whom an operator means: whoever is leaving the target, before anybody else of that name."""
+    known = people.named(tx, address_key(who) if "@" in who else who)
+    if not known:
+        raise Declined(
+            f"No source has ever named {who}.", remedy="Give an address or an external id as the source sends it."
+        )
+    leaving = [p for p in known if cases.open_of_person(tx, p, target)]
+    if len(leaving) > 1 or (not leaving and len(known) > 1):
+        raise Declined(
+            f"{who} has named {len(known)} people.", remedy="Give the external id that the source sends instead."
+        )
+    return leaving[0] if leaving else known[0]
 
 
 def _open_case(tx: Tx, case_id: int) -> Case:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from bridge.core import case as cases_of
-from bridge.core.case import Case
+from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.record import Record, event_of
 from bridge.ports import Bridge, Connection, NotThere
@@ -21,6 +21,9 @@ from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
 log = structlog.get_logger()
+
+LOOK_AGAIN_AFTER = timedelta(seconds=30)
+"""How old the last look must be before a repeated leaving causes another: profile pushes come by the hundred."""
 
 
 def change(
@@ -61,8 +64,7 @@ def accept(bridge: Bridge, connection: Connection, events: Iterable[IdentityEven
             person = people.recognise(tx, connection.name, event.subject)
             if person is None:
                 person = people.create(tx, event.subject.label, now)
-            is_active = event.kind is EventKind.ACTIVATE
-            people.note_subject(tx, person, connection.name, event.subject, now, is_active=is_active)
+                people.note_subject(tx, person, connection.name, event.subject, now, is_active=False)
             woken_by_it = follow(bridge, tx, event, person, connection.targets, now)
             if woken_by_it is not None:
                 new += 1
@@ -92,6 +94,8 @@ def follow(
         return set()
     if speaks and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
         is_activation = event.kind is EventKind.ACTIVATE
+        if not records.living_of_person(tx, person, event.source):  # a source that keeps records has noted them itself
+            people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
         at = event.occurred_at
         people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)
     woken: set[str] = set()
@@ -118,16 +122,27 @@ def _change_user(
         person = people.create(tx, wanted.subject.label, now) if person is None else person
     assert person is not None
     open_cases = cases.open_of_person(tx, person)
-    has_open_case = {c.target for c in open_cases if c.scope == "organization"} >= set(connection.targets)
+    seeing_to_it = {c.target for c in open_cases if _sees_to_it(c, bridge, now)}
+    has_open_case = seeing_to_it >= set(connection.targets)
+    said = people.standings(tx, person, [connection.name])
+    was_out = said[0].is_out if said else None
     says_out_anew = wanted is not None and not wanted.is_active and not has_open_case
     after = _write(tx, before, wanted, person, now, even_if_same=says_out_anew)
-    _know(bridge, tx, connection, person, before, after, now)
-    event = event_of(before, after, has_open_case=has_open_case, now=now)
+    is_active = _know(bridge, tx, connection, person, before, after, now)
+    event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
     if event is not None:
         return after, follow(bridge, tx, event, person, connection.targets, now) or set()
-    if after is not None and not after.is_active:
+    if not is_active:
         return after, _look_again(tx, connection, open_cases, now)
     return after, set()
+
+
+def _sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
+    """Whether the open case already removes the person as soon as a new one would."""
+    if case.scope != "organization" or case.is_suspension:
+        return False
+    is_waiting = case.state is CaseState.PENDING and case.due_at is not None
+    return not is_waiting or (case.due_at or now) <= now + bridge.policies[case.target].settle
 
 
 def _write(
@@ -174,8 +189,11 @@ def _know(
     before: Record | None,
     after: Record | None,
     now: datetime,
-) -> None:
-    """Keep every name of the person, where the connection says they stand, and have new names linked soon."""
+) -> bool:
+    """Keep every name of the person, where the connection says they stand, and have new names linked soon.
+
+    Returns whether the connection has an active record of the person.
+    """
     record = after or before
     assert record is not None
     is_new = people.note_record(tx, person, record, now)
@@ -187,12 +205,13 @@ def _know(
     if is_new and is_active:
         for target in connection.targets:
             targets.want_look(tx, target, now + bridge.policies[target].settle)
+    return is_active
 
 
 def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
     known = [c for c in cases.open_of_person(tx, person, target) if c.scope == event.scope]
     if known:
-        case = cases.save(tx, cases_of.repeated(known[0], event, now))
+        case = cases.save(tx, cases_of.repeated(known[0], event, bridge.policies[target], now))
         tx.audit(_about(case, "case.repeated", event, now))
         return case
     policy = bridge.policies[target]
@@ -209,7 +228,7 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
     says_out = [s.connection for s in standings if s.is_out]
     for case in cases.open_of_person(tx, person, target):
         if case.is_operators or says_out:
-            moved.append(cases.save(tx, replace(case, due_at=now)))
+            moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
             tx.audit(_about(case, "case.active_elsewhere", event, now))
             continue
         done = [s for s in cases.steps_of(tx, case.id) if s.result != "refused"]
@@ -231,6 +250,14 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
     return moved
 
 
+def _as_dated(tx: Tx, case: Case, now: datetime) -> Case:
+    """An operator's case that no source supports any more: a date that a leaving brought forward counts again."""
+    if case.state is not CaseState.PENDING:
+        return cases_of.nudged(case, now)
+    dates = [e.effective_at for e in inbox.of_case(tx, case.id) if e.kind is EventKind.REMOVE and e.effective_at]
+    return replace(case, due_at=max([case.due_at or now, *dates[-1:]]))
+
+
 def _is_superseded(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime) -> bool:
     """Whether the person was activated, in whatever connection, after this leaving was said to have happened."""
     if not event.kind.says_out:
@@ -249,8 +276,12 @@ def _look_again(tx: Tx, connection: Connection, open_cases: list[Case], now: dat
     """The same leaving, said again while its cases are open: settled ones are looked at now."""
     woken = set()
     for case in open_cases:
-        if case.target in connection.targets and case.state is not cases_of.CaseState.PENDING:
-            cases.save(tx, replace(case, due_at=now))
+        if case.target not in connection.targets or case.state is CaseState.PENDING:
+            continue
+        looked_at = targets.state(tx, case.target).looked_at
+        soon = now if looked_at is None else max(now, looked_at + LOOK_AGAIN_AFTER)
+        if case.due_at is None or case.due_at > soon:
+            cases.save(tx, replace(case, due_at=soon))
             woken.add(case.target)
     return woken
 

@@ -6,6 +6,7 @@ but members all the same (drift).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -33,8 +34,9 @@ LONGEST_WISH = timedelta(hours=1)
 def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organization:
     """Look at the target now. Raises what the target raises, and `ClaimLost`."""
     key = _key_owner(bridge, target, remote)
-    organization = remote.observe(key.user_uuid, bridge.clock.now())
+    seen = remote.observe(key.user_uuid, bridge.clock.now())
     now = bridge.clock.now()
+    organization = replace(seen, taken_at=now)  # its age counts from its end: a slow look is not a stale one
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
         before = targets.state(tx, target)
@@ -43,7 +45,9 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
         targets.note_look(tx, target, organization, next_look)
-        people.link_active(tx, target, bridge.connections_of(target), organization, now)
+        linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
+        if linked:
+            tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": linked}))
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
     return organization
@@ -96,6 +100,10 @@ def _key_owner(bridge: Bridge, target: str, remote: Target) -> KeyOwner:
     owner = remote.key_owner()
     with bridge.db.write() as tx:
         targets.note_key(tx, target, remote.key_fingerprint, owner)
+        now = bridge.clock.now()
+        facts = {"account": owner.user_uuid, "fingerprint": remote.key_fingerprint}
+        personal = {"email": owner.email}
+        tx.audit(Entry(at=now, kind="target.key", actor="bridge", target=target, facts=facts, personal=personal))
     return owner
 
 

@@ -18,13 +18,13 @@ from bridge import lookout
 from bridge.core import case as cases_of
 from bridge.core.case import Case, CaseState
 from bridge.core.organization import Level, Organization
-from bridge.core.plan import HoldCode, Plan, RemoveMember, SetLevel, Step
+from bridge.core.plan import HoldCode, Plan, RemoveMember, SetLevel, Step, shows_as_done
 from bridge.core.planner import plan
 from bridge.core.policy import OnNoMatch
 from bridge.ports import Applied, BoundaryError, Bridge, ClaimLost, Refused, Target, Unavailable
 from bridge.store import cases, people, targets
 from bridge.store.audit import Entry
-from bridge.store.db import Tx
+from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
 
 log = structlog.get_logger()
@@ -114,7 +114,7 @@ def _do_what_is_due(this: Pass) -> None:
             intended = _plan_one(this, case.id)
             if intended is not None:
                 _apply_one(this, intended)
-        except BoundaryError:
+        except (BoundaryError, *FAILURES):
             raise
         except Exception as bug:  # one case must never keep the others waiting
             log.exception("pass failed on a case", case_id=case.id, target=this.target)
@@ -156,6 +156,8 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
         case = cases.find(tx, case_id)
         if case is None or not case.state.is_open or case.due_at is None or case.due_at > now:
             return None
+        if this.is_fresh:
+            case = _settle_unanswered(tx, this, case, organization)
         connection = bridge.connections.get(case.source)
         facts = gather(
             tx,
@@ -171,7 +173,7 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
             this.forget()
             return None
         was_watched = case.state is CaseState.WATCHING
-        if was_watched and any(isinstance(s, RemoveMember) for s in found.steps):
+        if was_watched and _is_return(case, found, organization):
             case = cases_of.came_back(case)
             found = plan(case, facts, policy, now)
             tx.audit(_entry(case, "case.returned", this, {"returns": case.returns}))
@@ -186,8 +188,31 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
                 this.waiting.add(case.id)
             return None
         step = found.steps[0]
+        if any(d.canonical == step.canonical and now - d.at < cases_of.FIRST_RETRY for d in facts.done):
+            _keep_failure(tx, this, after, f"PostHog answered “{step.says}”, and it is still to do", None)
+            return None
         step_id = cases.begin_step(tx, after, step, now)
     return Intended(case=after, step=step, step_id=step_id)
+
+
+def _settle_unanswered(tx: Tx, this: Pass, case: Case, organization: Organization) -> Case:
+    """Find out what became of steps whose answer was lost, by a crash or on the way: the look shows it."""
+    for step_id, canonical, says, sent_at in cases.unsettled(tx, case.id):
+        was_done = shows_as_done(canonical, organization)
+        cases.end_step(tx, step_id, result="done" if was_done else "undone", status=None, now=sent_at)
+        if not was_done:
+            continue
+        if canonical.startswith("remove_member"):
+            case = cases.save(tx, replace(case, removed_at=sent_at, is_back=False))
+        tx.audit(_entry(case, "step.found_done", this, {"step": canonical, "sent_at": str(sent_at)}, {"says": says}))
+    return case
+
+
+def _is_return(case: Case, found: Plan, organization: Organization) -> bool:
+    """Whether somebody who was out is a member again; an account that was only now found to be theirs is none."""
+    joined = [organization.member(s.user_uuid) for s in found.steps if isinstance(s, RemoveMember)]
+    out_since = case.removed_at or case.watch_from
+    return any(m is not None and (m.joined_at is None or out_since is None or m.joined_at > out_since) for m in joined)
 
 
 def _keep(tx: Tx, this: Pass, before: Case, after: Case, *, was_watched: bool) -> None:
@@ -279,10 +304,16 @@ def _fail(this: Pass, case_id: int, intended: Intended | None, detail: str, retr
         case = cases.find(tx, case_id)
         if case is None or not case.state.is_open:
             return
-        wish = None if retry_after is None else timedelta(seconds=retry_after)
-        case = cases.save(tx, cases_of.failed(case, detail[:500], retry_after=wish, jitter=bridge.jitter(), now=now))
-        tx.audit(_entry(case, "step.failed", this, {"attempts": case.attempts}, {"detail": detail[:500]}))
-    log.warning("step failed", case_id=case_id, target=this.target, attempts=case.attempts)
+        _keep_failure(tx, this, case, detail, retry_after)
+
+
+def _keep_failure(tx: Tx, this: Pass, case: Case, detail: str, retry_after: float | None) -> None:
+    """Have the case tried again later, twice as late each time."""
+    bridge, now = this.bridge, this.bridge.clock.now()
+    wish = None if retry_after is None else timedelta(seconds=retry_after)
+    case = cases.save(tx, cases_of.failed(case, detail[:500], retry_after=wish, jitter=bridge.jitter(), now=now))
+    tx.audit(_entry(case, "step.failed", this, {"attempts": case.attempts}, {"detail": detail[:500]}))
+    log.warning("step failed", case_id=case.id, target=this.target, attempts=case.attempts)
 
 
 def _end_step(tx: Tx, intended: Intended, result: str, status: int | None, this: Pass) -> None:
@@ -320,7 +351,7 @@ def _entry(
         at=this.bridge.clock.now(),
         kind=kind,
         actor="bridge",
-        approver=case.approver or _stood_in(case),
+        approver=_approver(case),
         case_id=case.id,
         target=this.target,
         facts=facts,
@@ -328,10 +359,12 @@ def _entry(
     )
 
 
-def _stood_in(case: Case) -> str:
-    """Whose decision it was when no person approved this very plan."""
+def _approver(case: Case) -> str:
+    """Whose decision the plan's steps are: a person's who approved these very steps, or the policy's."""
     if case.is_operators:
         return case.source
+    if case.released is not None and case.is_approved_for(case.plan.steps):
+        return case.released.by
     if case.is_emergency:
         return "none: policy emergency"
     if any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds):

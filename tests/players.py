@@ -26,7 +26,7 @@ class Idp:
             resource_type="User",
             user_name=address,
             external_id=external_id or f"x-{self.connection.name}-{count}",
-            emails=tuple(Email(value=e, type="work") for e in (emails or (address,))),
+            emails=tuple(Email(value=e, type="work", is_primary=n == 0) for n, e in enumerate(emails or (address,))),
             is_active=active,
             created_at=now,
             modified_at=now,

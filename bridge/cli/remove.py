@@ -16,7 +16,7 @@ from bridge.cli import paper
 from bridge.cli.addresses import from_csv, unique
 from bridge.cli.context import Context, command
 from bridge.core.case import Case
-from bridge.core.events import Reason, Subject, address_key
+from bridge.core.events import Reason, Subject
 from bridge.core.wording import counted, utc
 from bridge.ports import Bridge
 from bridge.store import cases, contract, people, views
@@ -142,7 +142,7 @@ def choose_target(bridge: Bridge, name: str | None) -> str:
 
 def _known(bridge: Bridge, address: str, target: str, scope: str) -> Known:
     with bridge.db.read() as tx:
-        person = people.find_person(tx, address_key(address))
+        person = people.recognise(tx, "operator", Subject(user_name=address))
         if person is None:
             return Known(address=address, label="", accounts=0, active_in=(), open_case=None)
         standing = people.standings(tx, person, bridge.connections_of(target))

@@ -10,6 +10,7 @@ May import: `plan`, `organization`, `events`, `policy`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -105,10 +106,11 @@ class Case:
         """Whether an operator asked for it: that outranks the identity providers."""
         return self.source.startswith("operator:")
 
-    @property
-    def was_approved(self) -> bool:
-        """Whether a person decided that this removal happens."""
-        return self.is_operators or self.released is not None
+    def is_approved_for(self, steps: Iterable[Step]) -> bool:
+        """Whether a person decided that these very steps are done."""
+        if self.is_operators:
+            return True
+        return self.released is not None and {s.canonical for s in steps} <= self.released.steps
 
     @property
     def is_suspension(self) -> bool:
@@ -118,7 +120,9 @@ class Case:
     @property
     def counts_as_intent(self) -> bool:
         """Whether this removal is still to come, by nobody's decision but the policy's."""
-        if self.was_approved or self.is_emergency or self.removed_at is not None or not self.state.is_open:
+        if self.is_emergency or self.is_backlog or self.removed_at is not None or not self.state.is_open:
+            return False
+        if self.is_operators or (self.released is not None and self.released.steps):
             return False
         waiting = {HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY, HoldCode.STALE}
         return all(h.code in waiting for h in self.plan.blocking)
@@ -144,20 +148,33 @@ def opened(event: IdentityEvent, *, person_id: int, target: str, policy: Policy,
     )
 
 
-def repeated(case: Case, event: IdentityEvent, now: datetime) -> Case:
-    """The open case after the same was said again: looked at now, unless it is still settling.
+def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) -> Case:
+    """The open case after the same was said again: looked at now, or when the settling is over.
 
-    An operator's removal takes the case over; an emergency ends the settling.
+    An operator's removal takes the case over; an emergency ends the settling; a removal dated later is brought forward.
     """
     takes_over = event.source.startswith("operator:") and not case.is_operators
     case = replace(case, is_emergency=case.is_emergency or event.is_emergency)
     if takes_over:
-        case = replace(case, source=event.source, kind=event.kind, reason=event.reason, note=event.note)
+        case = replace(
+            case,
+            source=event.source,
+            kind=event.kind,
+            reason=event.reason,
+            note=event.note,
+            is_backlog=policy.mode is Mode.OBSERVE,
+        )
     elif case.is_suspension and event.kind is not EventKind.SUSPEND:
         case = replace(case, kind=event.kind)
-    if case.state is CaseState.PENDING and not event.is_emergency:
-        return case
-    return replace(case, due_at=now)
+    if case.state is not CaseState.PENDING or event.is_emergency:
+        return replace(case, due_at=now)
+    settled = max(now + policy.settle, event.effective_at or now)
+    return replace(case, due_at=min(case.due_at or settled, settled))
+
+
+def nudged(case: Case, now: datetime) -> Case:
+    """The case looked at now because the world changed; one that is settling or dated keeps its time."""
+    return case if case.state is CaseState.PENDING else replace(case, due_at=now)
 
 
 def reactivated(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
@@ -176,10 +193,14 @@ def cancelled(case: Case, *, by: str, reason: str, now: datetime) -> Case:
 
 
 def released(case: Case, *, by: str, reason: str, now: datetime) -> Case:
-    """The case after a person approved the plan that it shows."""
+    """The case after a person approved the plan that it shows; an earlier approval of the same steps stays."""
+    steps = frozenset(s.canonical for s in case.plan.steps)
+    codes = frozenset(h.code for h in case.plan.holds if h.is_releasable)
+    if case.released is not None and steps <= case.released.steps:
+        steps, codes = case.released.steps, codes | case.released.codes
     approval = Released(
-        steps=frozenset(s.canonical for s in case.plan.steps),
-        codes=frozenset(h.code for h in case.plan.holds if h.is_releasable),
+        steps=steps,
+        codes=codes,
         by=by,
         reason=reason,
         at=now,
@@ -209,8 +230,9 @@ def planned(
     if plan.blocking:
         if plan.is_unknown and on_no_match is OnNoMatch.CLOSE:
             return _closed(case, "never a member of the organization", now)
-        waits_for_ever = any(h.code is HoldCode.GAVE_UP for h in plan.blocking)
-        return replace(case, state=CaseState.HELD, due_at=None if waits_for_ever else now + policy.hold_look_every)
+        was_observed = any(h.code is HoldCode.OBSERVE_ONLY for h in plan.blocking)
+        case = replace(case, is_backlog=case.is_backlog or was_observed)
+        return replace(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
     if plan.steps:
         return replace(case, state=CaseState.PENDING)
     return _verified(case, now, policy) if is_verified else case
@@ -224,7 +246,7 @@ def _verified(case: Case, now: datetime, policy: Policy) -> Case:
     if now < until:
         return replace(case, state=CaseState.WATCHING, due_at=next_look(anchor, until, now, policy))
     if case.plan.holds:
-        return replace(case, state=CaseState.HELD, due_at=now + policy.hold_look_every)
+        return replace(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
     stayed_out = "out of the organization, and stayed out"
     return _closed(case, stayed_out if case.removed_at else "was not a member, and did not become one", now)
 
@@ -240,6 +262,11 @@ def next_look(anchor: datetime, until: datetime, now: datetime, policy: Policy) 
     return _on_grid(min(now + policy.watch_every / 2, until), policy.watch_every)
 
 
+def _next_hold_look(now: datetime, policy: Policy) -> datetime:
+    """When a held case is planned anew: together with all others."""
+    return _on_grid(now + policy.hold_look_every / 2, policy.hold_look_every)
+
+
 def _on_grid(moment: datetime, grid: timedelta) -> datetime:
     """The first moment on the grid that is not before this one."""
     return moment + (_GRID_ORIGIN - moment) % grid
@@ -247,10 +274,7 @@ def _on_grid(moment: datetime, grid: timedelta) -> datetime:
 
 def applied(case: Case, step: Step, now: datetime) -> Case:
     """The case after the target did one step of it."""
-    case = replace(case, attempts=0, trouble="")
-    if isinstance(step, RemoveMember):
-        return replace(case, removed_at=now, is_back=False)
-    return case
+    return replace(case, removed_at=now, is_back=False) if isinstance(step, RemoveMember) else case
 
 
 def failed(case: Case, detail: str, *, retry_after: timedelta | None, jitter: float, now: datetime) -> Case:

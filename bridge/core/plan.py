@@ -153,3 +153,14 @@ def digest_of(steps: tuple[str, ...], codes: tuple[HoldCode, ...]) -> str:
     """The digest over canonical steps (in order) and hold codes (as a set)."""
     text = json.dumps([list(steps), sorted(set(codes))], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def shows_as_done(canonical: str, organization: Organization) -> bool:
+    """Whether a look at the organization shows that the step with that canonical text has had its effect."""
+    what, target, *level = canonical.split()
+    if what == "cancel_invite":
+        return all(i.invite_id != target for i in organization.invites)
+    member = organization.member(target)
+    if what == "remove_member":
+        return member is None
+    return member is not None and member.level.word == level[0]

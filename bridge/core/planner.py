@@ -110,12 +110,12 @@ def _look_alikes(facts: Facts, mine: tuple[Member, ...]) -> tuple[Member, ...]:
         and m.user_uuid not in facts.claimed
         and m.address not in facts.claimed
         and m.user_uuid != facts.organization.key_uuid
-        and look_alike_key(m.email) in keys
+        and (m.address in leaver.others or look_alike_key(m.email) in keys)
     )
 
 
 def _staying_owners(organization: Organization, facts: Facts) -> tuple[Member, ...]:
-    return tuple(m for m in organization.human_owners if m.user_uuid not in facts.departing)
+    return tuple(m for m in organization.human_owners if m.user_uuid not in facts.departing | facts.robots)
 
 
 def _successor(organization: Organization, facts: Facts, policy: Policy) -> Member | None:
@@ -124,7 +124,7 @@ def _successor(organization: Organization, facts: Facts, policy: Policy) -> Memb
         m
         for m in organization.members
         if m.user_uuid != organization.key_uuid
-        and m.user_uuid not in facts.departing
+        and m.user_uuid not in facts.departing | facts.leaving_later | facts.robots
         and m.address not in facts.unfit
         and m.address not in policy.protected
     ]

@@ -19,6 +19,7 @@ class Email:
 
     value: str
     type: str = ""
+    is_primary: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,35 +53,50 @@ class Record:
 
     @property
     def subject(self) -> Subject:
-        """The person as this record names it."""
-        return Subject(
-            user_name=self.user_name, external_id=self.external_id, emails=tuple(e.value for e in self.emails)
-        )
+        """The person as this record names it; the primary address comes before the other ones."""
+        ordered = sorted(self.emails, key=lambda e: not e.is_primary)
+        return Subject(user_name=self.user_name, external_id=self.external_id, emails=tuple(e.value for e in ordered))
+
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """The compare keys of the addresses that are surely this person's: `userName` and the primary address.
+
+        Others may be shared (a team's inbox) and never decide whom to remove.
+        """
+        primary = next((e for e in self.emails if e.is_primary), self.emails[0] if self.emails else None)
+        named = [self.user_name, *([primary.value] if primary else [])]
+        return frozenset(address_key(a) for a in named if "@" in a)
 
 
 def event_of(
-    before: Record | None, after: Record | None, *, has_open_case: bool, now: datetime
+    before: Record | None,
+    after: Record | None,
+    *,
+    is_active: bool,
+    was_out: bool | None,
+    has_open_case: bool,
+    now: datetime,
 ) -> IdentityEvent | None:
     """What one write of a User says about the person, or `None` when it says nothing about being in or out.
 
-    Level-triggered for the way out: an inactive or deleted record without an open case is an event each time it is
-    written. Edge-triggered for the way in: only a change from inactive to active of our stored record.
-    SCIM has no event id, so it is made of the record's id and version.
+    `is_active`: the connection has an active record of the person after the write. `was_out`: what it said before,
+    `None` for nothing. Level-triggered for the way out: without a case that sees to it, each write of an inactive
+    record is an event; a deletion, and the first time that a connection says so, are in any case. Edge-triggered for the
+    way in: only a connection that said out and now says active. SCIM has no event id, so it is made of the record's id and
+    version.
     """
     record = after or before
     if record is None or record.resource_type != "User":
         return None
-    if after is None:
-        kind = EventKind.DELETE
-        version = record.version + 1
-    elif not after.is_active:
-        if has_open_case:
+    if is_active:
+        if not was_out:
             return None
-        kind, version = EventKind.DEACTIVATE, after.version
-    elif before is not None and not before.is_active:
-        kind, version = EventKind.ACTIVATE, after.version
-    else:
+        kind = EventKind.ACTIVATE
+    elif after is not None and has_open_case and was_out:
         return None
+    else:
+        kind = EventKind.DELETE if after is None else EventKind.DEACTIVATE
+    version = record.version + 1 if after is None else record.version
     return IdentityEvent(
         event_id=f"{record.id}:{version}",
         source=record.connection,

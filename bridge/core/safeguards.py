@@ -26,7 +26,9 @@ class Leaver:
     dismissed: frozenset[str] = frozenset()
     """Accounts that an operator said are not this person's."""
     addresses: frozenset[str] = frozenset()
-    """Every address ever seen, as compare keys."""
+    """Every address ever seen that was surely theirs, as compare keys."""
+    others: frozenset[str] = frozenset()
+    """Further addresses that a source listed: perhaps shared, so only ever a question."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,13 @@ class Facts:
     was_known: bool = False
     """Whether the person was ever a member, as far as we know."""
     departing: frozenset[str] = frozenset()
-    """Accounts of everyone who has an open case at this target, this person's among them."""
+    """Accounts of everyone who is leaving the target now, this person's among them."""
+    leaving_later: frozenset[str] = frozenset()
+    """Accounts of those whose removal has a later date: they still stay, but are no successors."""
+    robots: frozenset[str] = frozenset()
+    """Accounts whose key the bridge used before: no humans, whatever their level."""
+    is_left_out: bool = False
+    """A person released others of the same batch and left this one out."""
     claimed: Mapping[str, str] = field(default_factory=dict)
     """Account or address → what to call the other, active person whose it now is."""
     active_in: tuple[str, ...] = ()
@@ -136,7 +144,7 @@ def _last_owner(c: Considered) -> Hold | None:
     after = c.organization
     for step in c.steps:
         after = step.after(after)
-    staying = [m for m in after.human_owners if m.user_uuid not in c.facts.departing]
+    staying = [m for m in after.human_owners if m.user_uuid not in c.facts.departing | c.facts.robots]
     if staying:
         return None
     return Hold(
@@ -220,9 +228,21 @@ def _never_seen(c: Considered) -> Hold | None:
 
 
 def _too_many(c: Considered) -> Hold | None:
-    is_own_decision = not (c.case.was_approved or c.case.is_emergency or c.case.removed_at)
-    if not is_own_decision or not any(isinstance(s, RemoveMember) for s in c.steps):
+    decided = c.case.is_approved_for(c.steps) or c.case.is_emergency or c.case.is_backlog
+    if decided or c.case.removed_at or not any(isinstance(s, RemoveMember) for s in c.steps):
         return None
+    if c.case.released is not None and HoldCode.TOO_MANY in c.case.released.codes:
+        return Hold(
+            code=HoldCode.TOO_MANY,
+            message="The plan has changed since it was approved with its batch.",
+            remedy="Look at the new plan and release it, or cancel the case.",
+        )
+    if c.facts.is_left_out:
+        return Hold(
+            code=HoldCode.TOO_MANY,
+            message="Others of its batch were released, and this one was left out.",
+            remedy="Release it, or cancel it.",
+        )
     count = len(c.organization.members)
     most = c.policy.most_removals(count)
     planned = c.facts.removals_in_window + max(1, c.facts.intents)
@@ -239,7 +259,7 @@ def _too_many(c: Considered) -> Hold | None:
 
 def _stale(c: Considered) -> Hold | None:
     age = c.now - c.organization.taken_at
-    if c.facts.is_reactivated:
+    if c.facts.is_reactivated and c.steps:
         message = "The source says active again."
     elif age > c.policy.snapshot_for:
         message = f"The look at the organization is {int(age.total_seconds())} s old."
@@ -287,7 +307,7 @@ def _not_converging(c: Considered) -> Hold | None:
         if len(times) > 1 and times[-1] - times[0] >= timedelta(seconds=2):
             return Hold(
                 code=HoldCode.NOT_CONVERGING,
-                message=f"PostHog answered “{step.says}” with success {len(times)} times, and it is still to do.",
+                message=f"PostHog answered “{step.says}” as done {len(times)} times, and it is still to do.",
                 remedy="Look at the member in PostHog; something puts it back or the answer is untrue. Release to try on.",
             )
     return None

@@ -46,7 +46,8 @@ class Batch:
 
 def waiting_batch(tx: Tx, batch_id: int) -> Batch | None:
     """The batch with that number, or `None` when nothing in it waits any more."""
-    waiting = tuple(c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
+    held = (c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
+    waiting = tuple(c for c in held if {h.code for h in c.plan.blocking} <= GATHERED)
     if not waiting:
         return None
     digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in waiting), ())

@@ -33,7 +33,7 @@ def save(tx: Tx, case: Case) -> Case:
     codes = {h.code for h in case.plan.blocking}
     gathered = case.state is CaseState.HELD and bool(codes) and codes <= GATHERED
     if gathered and case.batch_id is None:
-        case = replace(case, batch_id=_open_batch(tx, case.target, case.opened_at))
+        case = replace(case, batch_id=_open_batch(tx, case))
     elif not gathered and case.batch_id is not None and case.released is None:
         case = replace(case, batch_id=None)
     tx.execute(update(t.cases).where(t.cases.c.id == case.id).values(**_columns(case)))
@@ -55,19 +55,29 @@ def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Ca
 
 
 def people_leaving(target: str) -> Select[int]:
-    """Selects everyone with an open case at the target."""
-    return select(t.cases.c.person_id).where(t.cases.c.target == target, t.cases.c.closed_at.is_(None))
-
-
-def leaving(tx: Tx, target: str) -> dict[int, bool]:
-    """Everyone with an open case at the target, and whether the removal is still to come by nobody's decision."""
-    query = select(t.cases.c.person_id, t.cases.c.counts_as_intent).where(
-        t.cases.c.target == target, t.cases.c.closed_at.is_(None)
+    """Selects everyone with an open case at the target as a whole."""
+    return select(t.cases.c.person_id).where(
+        t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None)
     )
-    found: dict[int, bool] = {}
-    for person, counts in tx.execute(query):
-        found[person] = counts or found.get(person, False)
-    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaving:
+    """One person with an open case at a target."""
+
+    counts_as_intent: bool
+    due_at: datetime | None
+
+
+def leaving(tx: Tx, target: str) -> dict[int, Leaving]:
+    """Everyone with an open case at the target as a whole."""
+    query = select(t.cases.c.person_id, t.cases.c.counts_as_intent, t.cases.c.due_at, t.cases.c.state).where(
+        t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None)
+    )
+    return {
+        person: Leaving(counts_as_intent=counts, due_at=due if state == CaseState.PENDING.value else None)
+        for person, counts, due, state in tx.execute(query)
+    }
 
 
 def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = ()) -> Case | None:
@@ -89,6 +99,24 @@ def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = (
     return None if row is None else _case(row)
 
 
+def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
+    """Steps whose answer was never seen: (number, canonical text, words, when it was sent)."""
+    query = select(t.steps.c.id, t.steps.c.canonical, t.steps.c.says, t.steps.c.started_at).where(
+        t.steps.c.case_id == case_id, t.steps.c.result.in_(("sent", "lost"))
+    )
+    return [(n, canonical, says, at) for n, canonical, says, at in tx.execute(query)]
+
+
+def batch_is_decided(tx: Tx, case: Case) -> bool:
+    """Whether a person released others of the case's batch."""
+    if case.batch_id is None:
+        return False
+    query = select(t.cases.c.id).where(
+        t.cases.c.batch_id == case.batch_id, t.cases.c.id != case.id, t.cases.c.released.is_not(None)
+    )
+    return tx.execute(query.limit(1)).first() is not None
+
+
 def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
     """Whether an operator cancelled the person's last case at the target: their word stands until a source speaks."""
     last = tx.execute(
@@ -97,7 +125,7 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
         .order_by(t.cases.c.id.desc())
         .limit(1)
     ).one_or_none()
-    return last is not None and last.state == CaseState.CANCELLED.value
+    return last is not None and last.state == CaseState.CANCELLED.value and last.outcome.startswith("cancelled by")
 
 
 def of_batch(tx: Tx, batch_id: int) -> list[Case]:
@@ -123,7 +151,7 @@ def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
             canonical=step.canonical,
             says=step.says,
             is_removal=isinstance(step, RemoveMember),
-            was_approved=case.was_approved or case.is_emergency,
+            was_approved=case.is_approved_for([step]) or case.is_emergency,
             started_at=now,
             result="sent",
         )
@@ -165,21 +193,21 @@ def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
 
 
 def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
-    """The steps of the case that were answered with success since then."""
+    """The steps of the case that were answered with success, or with "not there", since then."""
     query = select(t.steps.c.canonical, t.steps.c.ended_at).where(
-        t.steps.c.case_id == case_id, t.steps.c.result == "done", t.steps.c.ended_at > since
+        t.steps.c.case_id == case_id, t.steps.c.result.in_(("done", "gone")), t.steps.c.ended_at > since
     )
     return tuple(Done(canonical=canonical, at=at) for canonical, at in tx.execute(query))
 
 
 def own_removals_since(tx: Tx, target: str, since: datetime) -> int:
-    """How many people were removed since then by nobody's decision but the policy's."""
+    """How many people were removed since then, or perhaps were, by nobody's decision but the policy's."""
     query = select(func.count(t.steps.c.case_id.distinct())).where(
         t.steps.c.target == target,
         t.steps.c.is_removal,
-        t.steps.c.result == "done",
+        t.steps.c.result.in_(("done", "sent", "lost")),
         ~t.steps.c.was_approved,
-        t.steps.c.ended_at > since,
+        t.steps.c.started_at > since,
     )
     return int(tx.execute(query).scalar_one())
 
@@ -246,13 +274,19 @@ def tick(tx: Tx, todo_id: int, by: str, now: datetime) -> bool:
     return result.rowcount == 1
 
 
-def _open_batch(tx: Tx, target: str, now: datetime) -> int:
-    """The batch at the target that still waits for its decision; a new one when there is none."""
+def _open_batch(tx: Tx, case: Case) -> int:
+    """The batch of its kind that still waits for its decision; a new one when there is none.
+
+    The backlog of observing has one of its own, and nobody joins a batch that was decided in part.
+    """
+    decided = select(t.cases.c.batch_id).where(t.cases.c.batch_id.is_not(None), t.cases.c.released.is_not(None))
     waiting = (
         select(t.cases.c.batch_id)
         .where(
-            t.cases.c.target == target,
+            t.cases.c.target == case.target,
+            t.cases.c.is_backlog == case.is_backlog,
             t.cases.c.batch_id.is_not(None),
+            t.cases.c.batch_id.not_in(decided),
             t.cases.c.closed_at.is_(None),
             t.cases.c.state == CaseState.HELD.value,
         )
@@ -262,7 +296,7 @@ def _open_batch(tx: Tx, target: str, now: datetime) -> int:
     known = tx.execute(waiting).scalar()
     if known is not None:
         return int(known)
-    result = tx.execute(insert(t.batches).values(target=target, opened_at=now))
+    result = tx.execute(insert(t.batches).values(target=case.target, opened_at=case.opened_at))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from bridge.core.case import Case
 from bridge.core.organization import Level, Organization
 from bridge.core.planner import departing
 from bridge.core.policy import OnNoMatch, Policy
-from bridge.core.safeguards import Facts
-from bridge.store import cases, people
+from bridge.core.safeguards import Facts, Leaver
+from bridge.store import cases, people, targets
 from bridge.store.db import Tx
+
+LATER = timedelta(hours=12)
+"""A removal that is due no sooner is dated: until then the person stays."""
 
 
 def gather(
@@ -27,7 +30,7 @@ def gather(
     """Everything about the case's person and everyone else who is leaving, as it is in this transaction."""
     leaving = cases.leaving(tx, case.target)
     known = people.leavers(tx, case.target, cases.people_leaving(case.target))
-    mine = known[case.person_id]
+    mine = known.get(case.person_id) or people.leaver_of(tx, case.target, case.person_id)
     matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
     standings = people.standings(tx, case.person_id, connections)
     candidates = {*policy.successors}
@@ -35,11 +38,21 @@ def gather(
         candidates |= {m.address for m in organization.members if m.level is Level.ADMIN}
     touches_owner = any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
+    later_people = {p for p, who in leaving.items() if who.due_at and who.due_at > now + LATER}
+    later = departing(organization, (known[p] for p in later_people - {case.person_id}))
+    gone = departing(organization, (leaver for p, leaver in known.items() if p not in later_people))
+    gone |= departing(organization, [mine])
+    if touches_owner:
+        gone -= _kept_by_others(tx, organization, gone, known, mine)
+    members = frozenset(m.user_uuid for m in organization.members)
     return Facts(
         organization=organization,
         leaver=mine,
         was_known=bool(mine.accounts) or case.removed_at is not None or any(s.result == "done" for s in steps),
-        departing=departing(organization, known.values()),
+        departing=gone & members,
+        leaving_later=later & members,
+        robots=frozenset(targets.state(tx, case.target).former_key_uuids),
+        is_left_out=case.released is None and cases.batch_is_decided(tx, case),
         claimed=people.claims(
             tx,
             case.target,
@@ -51,10 +64,20 @@ def gather(
         is_reactivated=not case.is_operators and bool(standings) and not any(s.is_out for s in standings),
         unfit=people.unfit(tx, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
-        intents=len(departing(organization, (known[p] for p, counts in leaving.items() if counts))),
+        intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
         stepped_down=frozenset(
             s.canonical.split()[1] for s in steps if s.result != "refused" and s.canonical.endswith(" member")
         ),
         on_no_match=on_no_match,
     )
+
+
+def _kept_by_others(
+    tx: Tx, organization: Organization, gone: frozenset[str], known: Mapping[int, Leaver], mine: Leaver
+) -> frozenset[str]:
+    """Accounts that only seem to be leaving: a leaver once had the address, but an active person has it now."""
+    linked = frozenset(a for leaver in known.values() for a in leaver.accounts) | mine.accounts
+    unsure = {m.address: m.user_uuid for m in organization.members if m.user_uuid in gone - linked}
+    current = people.current_addresses(tx, list(unsure), list(known))
+    return frozenset(unsure[address] for address in current)

@@ -80,12 +80,23 @@ def relabel(tx: Tx, person_id: int, label: str) -> None:
     tx.execute(update(t.people).where(t.people.c.id == person_id).values(label=label[:320]))
 
 
-def note_subject(tx: Tx, person_id: int, connection: str, subject: Subject, now: datetime, *, is_active: bool) -> bool:
+def note_subject(
+    tx: Tx,
+    person_id: int,
+    connection: str,
+    subject: Subject,
+    now: datetime,
+    *,
+    is_active: bool,
+    own_addresses: Collection[str] | None = None,
+) -> bool:
     """Keep every name in the subject; those that are no longer in it stay known but are not current.
 
-    True when an address or id was seen for the first time.
+    `own_addresses` are surely the person's (the first one, if not given); the others are kept as listed only.
+    `last_seen_at` says when the person last actively had the name. True when something was seen for the first time.
     """
-    wanted = {("address", a) for a in subject.addresses}
+    own = subject.addresses[:1] if own_addresses is None else own_addresses
+    wanted = {("address", a) for a in own} | {("listed", a) for a in subject.addresses if a not in own}
     if subject.external_id:
         wanted.add(("external_id", subject.external_id))
     rows = tx.execute(
@@ -94,8 +105,8 @@ def note_subject(tx: Tx, person_id: int, connection: str, subject: Subject, now:
     have = {(row.kind, row.value): row for row in rows}
     for key, row in have.items():
         is_current = is_active and key in wanted
-        if row.is_current != is_current or (key in wanted and row.last_seen_at < now):
-            seen = now if key in wanted else row.last_seen_at
+        if row.is_current != is_current or (is_current and row.last_seen_at < now):
+            seen = now if is_current else row.last_seen_at
             tx.execute(
                 update(t.identities).where(t.identities.c.id == row.id).values(is_current=is_current, last_seen_at=seen)
             )
@@ -119,11 +130,16 @@ def note_subject(tx: Tx, person_id: int, connection: str, subject: Subject, now:
 def note_record(tx: Tx, person_id: int, record: Record, now: datetime) -> bool:
     """Keep what a connection's records now say the person is called. True when something is new."""
     living = records.living_of_person(tx, person_id, record.connection)
-    emails = tuple(e.value for r in living for e in r.emails)
-    named = next((r for r in living if r.id == record.id), record)
-    others = tuple(r.user_name for r in living if r.id != record.id)
-    subject = Subject(user_name=named.user_name, external_id=named.external_id, emails=(*others, *emails))
-    return note_subject(tx, person_id, record.connection, subject, now, is_active=any(r.is_active for r in living))
+    is_active = any(r.is_active for r in living)
+    speaking = [r for r in living if r.is_active] or living or [record]
+    named = next((r for r in speaking if r.id == record.id), speaking[0])
+    subject = Subject(
+        user_name=named.user_name,
+        external_id=named.external_id,
+        emails=tuple(a for r in speaking for a in r.subject.addresses),
+    )
+    own = frozenset(a for r in speaking for a in r.own_addresses)
+    return note_subject(tx, person_id, record.connection, subject, now, is_active=is_active, own_addresses=own)
 
 
 def stand(tx: Tx, person_id: int, connection: str, *, is_out: bool, at: datetime, is_activation: bool = False) -> None:
@@ -167,57 +183,80 @@ def leavers(tx: Tx, target: str, chosen: Select[int]) -> dict[int, Leaver]:
     theirs: dict[int, set[str]] = {p: set() for p in ids}
     dismissed: dict[int, set[str]] = {p: set() for p in ids}
     addresses: dict[int, set[str]] = {p: set() for p in ids}
+    others: dict[int, set[str]] = {p: set() for p in ids}
     linked = select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs).where(
         t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen)
     )
     for person, uuid, is_theirs in tx.execute(linked):
         (theirs if is_theirs else dismissed)[person].add(uuid)
-    named = select(t.identities.c.person_id, t.identities.c.value).where(
-        t.identities.c.kind == "address", t.identities.c.person_id.in_(chosen)
+    named = select(t.identities.c.person_id, t.identities.c.kind, t.identities.c.value).where(
+        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen)
     )
-    for person, value in tx.execute(named):
-        addresses[person].add(value)
+    for person, kind, value in tx.execute(named):
+        (addresses if kind == "address" else others)[person].add(value)
     return {
         p: Leaver(
             person_id=p,
             accounts=frozenset(theirs[p]),
             dismissed=frozenset(dismissed[p]),
             addresses=frozenset(addresses[p]),
+            others=frozenset(others[p] - addresses[p]),
         )
         for p in sorted(ids)
     }
 
 
+def leaver_of(tx: Tx, target: str, person_id: int) -> Leaver:
+    """How that one person may be known in the target."""
+    return leavers(tx, target, select(t.people.c.id).where(t.people.c.id == person_id))[person_id]
+
+
 def claims(
     tx: Tx, target: str, person_id: int, addresses: Collection[str], accounts: Collection[str]
 ) -> dict[str, str]:
-    """Which of the addresses and accounts now belong to another, active person, and what to call that person."""
+    """Which of the addresses and accounts are another person's now, and what to call that person.
+
+    Another's who is active with it; else the latest holder's, whose own case or peace then decides, not this one.
+    """
     found: dict[str, str] = {}
-    by_address = (
-        select(t.identities.c.value, t.people.c.label)
+    rows = tx.execute(
+        select(t.identities, t.people.c.label)
         .join(t.people, t.people.c.id == t.identities.c.person_id)
-        .where(
-            t.identities.c.kind == "address",
-            t.identities.c.value.in_(addresses),
-            t.identities.c.is_current,
-            t.identities.c.person_id != person_id,
-        )
-    )
-    found.update((value, label) for value, label in tx.execute(by_address))
-    active = exists().where(t.identities.c.person_id == t.accounts.c.person_id, t.identities.c.is_current)
-    by_account = (
-        select(t.accounts.c.user_uuid, t.people.c.label)
+        .where(t.identities.c.kind == "address", t.identities.c.value.in_(addresses))
+    ).all()
+    mine: dict[str, datetime] = {}
+    for row in rows:
+        if row.person_id == person_id:
+            seen = datetime.max.replace(tzinfo=row.last_seen_at.tzinfo) if row.is_current else row.last_seen_at
+            mine[row.value] = max(seen, mine.get(row.value, seen))
+    for row in rows:
+        is_later = row.value in mine and row.last_seen_at > mine[row.value]
+        if row.person_id != person_id and (row.is_current or is_later):
+            found[row.value] = row.label
+    linked = tx.execute(
+        select(t.accounts, t.people.c.label)
         .join(t.people, t.people.c.id == t.accounts.c.person_id)
-        .where(
-            t.accounts.c.target == target,
-            t.accounts.c.user_uuid.in_(accounts),
-            t.accounts.c.is_theirs,
-            t.accounts.c.person_id != person_id,
-            active,
-        )
-    )
-    found.update((uuid, label) for uuid, label in tx.execute(by_account))
+        .where(t.accounts.c.target == target, t.accounts.c.user_uuid.in_(accounts), t.accounts.c.is_theirs)
+    ).all()
+    my_links = {row.user_uuid: row.linked_at for row in linked if row.person_id == person_id}
+    for row in linked:
+        if row.person_id == person_id:
+            continue
+        is_later = row.user_uuid not in my_links or row.linked_at > my_links[row.user_uuid]
+        if is_later or _is_active_somewhere(tx, row.person_id):
+            found[row.user_uuid] = row.label
     return found
+
+
+def current_addresses(tx: Tx, addresses: Collection[str], leaving_out: Collection[int]) -> frozenset[str]:
+    """Those of the addresses that active people have now, but for the ones left out."""
+    query = select(t.identities.c.value).where(
+        t.identities.c.kind == "address",
+        t.identities.c.is_current,
+        t.identities.c.value.in_(addresses),
+        t.identities.c.person_id.not_in(leaving_out),
+    )
+    return frozenset(tx.execute(query).scalars())
 
 
 def unfit(tx: Tx, addresses: Collection[str]) -> frozenset[str]:
@@ -282,15 +321,13 @@ def link_active(tx: Tx, target: str, connections: Collection[str], organization:
     return len(new)
 
 
-def find_person(tx: Tx, address_or_id: str) -> int | None:
-    """The person known under that address or external id, current holders first."""
-    by_address = _by_address(tx, address_or_id)
-    if by_address:
-        return by_address[0][0]
+def named(tx: Tx, address_or_id: str) -> list[int]:
+    """Everyone who was ever known under that address or external id, current holders first."""
+    by_address = [person for person, _ in _by_address(tx, address_or_id)]
     query = select(t.identities.c.person_id).where(
         t.identities.c.kind == "external_id", t.identities.c.value == address_or_id
     )
-    return next(iter(tx.execute(query).scalars()), None)
+    return list(dict.fromkeys([*by_address, *tx.execute(query).scalars()]))
 
 
 def label_of(tx: Tx, person_id: int) -> str:

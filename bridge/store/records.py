@@ -163,7 +163,14 @@ def _write_parts(tx: Tx, record: Record) -> None:
 
 def _write_emails(tx: Tx, record: Record) -> None:
     rows = [
-        {"record_id": record.id, "position": n, "value": e.value, "type": e.type, "address_key": address_key(e.value)}
+        {
+            "record_id": record.id,
+            "position": n,
+            "value": e.value,
+            "type": e.type,
+            "address_key": address_key(e.value),
+            "is_primary": e.is_primary,
+        }
         for n, e in enumerate(record.emails)
     ]
     if rows:
@@ -188,7 +195,9 @@ def _read(tx: Tx, rows: Sequence[Row[Any]]) -> list[Record]:
             .order_by(t.record_emails.c.record_id, t.record_emails.c.position)
         )
         for row in tx.execute(query):
-            emails.setdefault(row.record_id, []).append(Email(value=row.value, type=row.type))
+            emails.setdefault(row.record_id, []).append(
+                Email(value=row.value, type=row.type, is_primary=row.is_primary)
+            )
     if any(row.resource_type == "Group" for row in rows):
         query_members = (
             select(t.group_members).where(t.group_members.c.group_id.in_(ids)).order_by(t.group_members.c.position)

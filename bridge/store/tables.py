@@ -123,6 +123,7 @@ record_emails = Table(
     Column("value", String(1024), nullable=False),
     Column("type", String(64), nullable=False),
     Column("address_key", String(1024), nullable=False, index=True),
+    Column("is_primary", Boolean, nullable=False),
     PrimaryKeyConstraint("record_id", "position"),
 )
 
@@ -332,6 +333,7 @@ targets = Table(
     Column("key_fingerprint", String(64), nullable=False),
     Column("key_uuid", String(64), nullable=False),
     Column("key_email", String(320), nullable=False),
+    Column("former_key_uuids", Document, nullable=False),
 )
 
 connections = Table(

@@ -38,6 +38,8 @@ class TargetState:
     key_fingerprint: str
     key_uuid: str
     key_email: str
+    former_key_uuids: tuple[str, ...]
+    """The accounts whose keys were used before."""
 
     @property
     def key_owner(self) -> KeyOwner | None:
@@ -52,7 +54,14 @@ def ensure(tx: Tx, names: Iterable[str]) -> None:
         if name not in known:
             tx.execute(
                 insert(t.targets).values(
-                    name=name, claim_token="", pause_reason="", pauses=0, key_fingerprint="", key_uuid="", key_email=""
+                    name=name,
+                    claim_token="",
+                    pause_reason="",
+                    pauses=0,
+                    key_fingerprint="",
+                    key_uuid="",
+                    key_email="",
+                    former_key_uuids=[],
                 )
             )
 
@@ -61,17 +70,18 @@ def state(tx: Tx, name: str) -> TargetState:
     """How the target is."""
     columns = [t.targets.c[field] for field in TargetState.__dataclass_fields__]
     row = tx.execute(select(*columns).where(t.targets.c.name == name)).mappings().one()
-    return TargetState(**row)
+    return TargetState(**{**row, "former_key_uuids": tuple(row["former_key_uuids"])})
 
 
 def claim(tx: Tx, name: str, now: datetime) -> str | None:
-    """Take the target for one pass; the claim's token, or `None` while somebody else has it."""
+    """Take the target for one pass; the claim's token, or `None` while it is paused or somebody else has it."""
     lease_now = tx.lease_now(now)
     token = secrets.token_hex(16)
     taken = tx.execute(
         update(t.targets)
         .where(t.targets.c.name == name)
         .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < lease_now))
+        .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
         .values(claim_token=token, claimed_until=lease_now + LEASE)
     )
     return token if taken.rowcount == 1 else None
@@ -164,9 +174,16 @@ def want_look(tx: Tx, name: str, at: datetime) -> None:
 
 
 def note_key(tx: Tx, name: str, fingerprint: str, owner: KeyOwner) -> None:
-    """Keep whose key the target's is; `fingerprint` says of which key that is true."""
+    """Keep whose key the target's is; `fingerprint` says of which key that is true. Former accounts stay known."""
+    before = state(tx, name)
+    former = {*before.former_key_uuids, before.key_uuid} - {"", owner.user_uuid}
     tx.execute(
         update(t.targets)
         .where(t.targets.c.name == name)
-        .values(key_fingerprint=fingerprint, key_uuid=owner.user_uuid, key_email=owner.email)
+        .values(
+            key_fingerprint=fingerprint,
+            key_uuid=owner.user_uuid,
+            key_email=owner.email,
+            former_key_uuids=sorted(former),
+        )
     )

@@ -13,7 +13,7 @@ from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Level
 from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember
 from bridge.core.policy import Mode, OnNoMatch, Policy
-from bridge.core.record import Record, event_of
+from bridge.core.record import Email, Record, event_of
 from tests.core.test_planner import NOW, POLICY, case
 
 STEP = RemoveMember(user_uuid="u", email="maya@example.com", level=Level.MEMBER)
@@ -61,30 +61,32 @@ def test_a_case_opened_while_observing_is_backlog():
 
 
 def test_a_repeat_does_not_cut_the_settling_short():
-    assert cases.repeated(case(due_at=NOW + timedelta(seconds=30)), event(), NOW).due_at == NOW + timedelta(seconds=30)
+    assert cases.repeated(case(due_at=NOW + timedelta(seconds=30)), event(), POLICY, NOW).due_at == NOW + timedelta(
+        seconds=30
+    )
 
 
 def test_a_repeat_during_the_watch_looks_now():
     watched = case(state=CaseState.WATCHING, due_at=NOW + timedelta(hours=1))
 
-    assert cases.repeated(watched, event(), NOW).due_at == NOW
+    assert cases.repeated(watched, event(), POLICY, NOW).due_at == NOW
 
 
 def test_an_operators_removal_takes_the_case_over():
-    after = cases.repeated(case(), event(source="operator:ada", kind=EventKind.REMOVE), NOW)
+    after = cases.repeated(case(), event(source="operator:ada", kind=EventKind.REMOVE), POLICY, NOW)
 
     assert after.is_operators
     assert after.kind is EventKind.REMOVE
 
 
 def test_a_suspension_that_becomes_a_leaving_is_a_leaving():
-    assert not cases.repeated(case(kind=EventKind.SUSPEND), event(), NOW).is_suspension
+    assert not cases.repeated(case(kind=EventKind.SUSPEND), event(), POLICY, NOW).is_suspension
 
 
 def test_an_emergency_ends_the_settling():
     waiting = case(due_at=NOW + timedelta(seconds=50))
 
-    assert cases.repeated(waiting, event(is_emergency=True), NOW).due_at == NOW
+    assert cases.repeated(waiting, event(is_emergency=True), POLICY, NOW).due_at == NOW
 
 
 def test_an_empty_plan_is_believed_only_on_a_fresh_look():
@@ -99,10 +101,10 @@ def test_a_hold_is_planned_anew_after_ten_minutes():
     assert held.due_at == NOW + timedelta(minutes=10)
 
 
-def test_a_dead_letter_waits_for_a_person():
+def test_a_dead_letter_is_held():
     dead = Plan(steps=(STEP,), holds=(Hold(code=HoldCode.GAVE_UP, message="", remedy=""),))
 
-    assert planned(case(), dead).due_at is None
+    assert planned(case(), dead).state is CaseState.HELD
 
 
 def test_somebody_never_seen_is_closed_for_sources_that_speak_for_a_whole_tenant():
@@ -225,29 +227,62 @@ OUT = record(is_active=False, version=2)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "kind"),
+    ("before", "after", "is_active", "was_out", "kind"),
     [
-        (None, record(), None),
-        (None, replace(OUT, version=1), EventKind.DEACTIVATE),
-        (record(), OUT, EventKind.DEACTIVATE),
-        (OUT, replace(OUT, version=3), EventKind.DEACTIVATE),
-        (OUT, record(version=3), EventKind.ACTIVATE),
-        (record(), record(version=2), None),
-        (record(), None, EventKind.DELETE),
-        (None, None, None),
-        (record(resource_type="Group"), None, None),
+        (None, record(), True, None, None),
+        (None, replace(OUT, version=1), False, None, EventKind.DEACTIVATE),
+        (record(), OUT, False, False, EventKind.DEACTIVATE),
+        (OUT, replace(OUT, version=3), False, True, EventKind.DEACTIVATE),
+        (OUT, record(version=3), True, True, EventKind.ACTIVATE),
+        (record(), record(version=2), True, False, None),
+        (record(), None, False, False, EventKind.DELETE),
+        (record(), OUT, True, False, None),
+        (record(), None, True, False, None),
+        (None, record(), True, True, EventKind.ACTIVATE),
+        (None, None, False, None, None),
+        (record(resource_type="Group"), None, False, None, None),
+    ],
+    ids=[
+        "created",
+        "created inactive",
+        "deactivated",
+        "written while inactive",
+        "activated",
+        "profile push",
+        "deleted",
+        "deactivated, but active in another record",
+        "deleted, but active in another record",
+        "created anew after it was out",
+        "nothing",
+        "a group",
     ],
 )
-def test_what_a_write_of_a_record_says(before, after, kind):
-    said = event_of(before, after, has_open_case=False, now=NOW)
+def test_what_a_write_of_a_record_says(before, after, is_active, was_out, kind):
+    said = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=False, now=NOW)
 
     assert (said.kind if said else None) == kind
 
 
-def test_an_inactive_record_with_an_open_case_says_nothing_new():
-    assert event_of(record(), OUT, has_open_case=True, now=NOW) is None
+def says_out(before, after, **more):
+    return event_of(before, after, is_active=False, now=NOW, **({"was_out": True, "has_open_case": False} | more))
+
+
+def test_a_leaving_that_a_case_sees_to_is_said_once_by_each_connection():
+    assert says_out(record(), OUT, has_open_case=True) is None
+    assert says_out(record(), OUT, has_open_case=True, was_out=False) is not None
 
 
 def test_an_event_of_scim_is_named_by_record_and_version():
-    assert event_of(record(), OUT, has_open_case=False, now=NOW).event_id == "r1:2"
-    assert event_of(OUT, None, has_open_case=False, now=NOW).event_id == "r1:3"
+    assert says_out(record(), OUT).event_id == "r1:2"
+    assert says_out(OUT, None).event_id == "r1:3"
+
+
+def test_only_the_name_and_the_primary_address_are_surely_the_persons():
+    listed = record(
+        user_name="Maya@Example.com",
+        emails=(Email(value="team@example.com"), Email(value="maya@home.example", is_primary=True)),
+    )
+
+    assert listed.own_addresses == {"maya@example.com", "maya@home.example"}
+    assert listed.subject.emails == ("maya@home.example", "team@example.com")
+    assert record(user_name="00u1", emails=(Email(value="maya@example.com"),)).own_addresses == {"maya@example.com"}

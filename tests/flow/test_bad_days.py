@@ -146,7 +146,7 @@ def test_a_case_that_always_fails_is_held_as_a_dead_letter_and_does_not_delay_ot
 
     stuck, _ = all_cases(bridge)
     assert codes(stuck) == [HoldCode.GAVE_UP]
-    assert stuck.due_at is None
+    assert stuck.attempts == 12
     assert not is_member(world, MAYA)
 
     from bridge import decisions
@@ -168,7 +168,7 @@ def test_a_success_without_effect_is_noticed_and_held(bridge, world, transport, 
 
 
 def test_a_404_on_delete_is_believed_only_after_a_look(bridge, world, transport, okta, settle):
-    transport.inject(When(method="DELETE", path="/members/", times=2), refusal(404, "Not found.", "not_found"))
+    transport.inject(REMOVAL, refusal(404, "Not found.", "not_found"))
     okta.deactivate(okta.create(BEN))
     settle(minutes=5)
 

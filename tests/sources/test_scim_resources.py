@@ -37,7 +37,7 @@ def test_a_post_becomes_a_record():
         resource_type="User",
         user_name="Maya.Okafor@example.com",
         external_id="00u1",
-        emails=(Email(value="maya@example.com", type="work"), Email(value="m@home.example.com")),
+        emails=(Email(value="maya@example.com", type="work", is_primary=True), Email(value="m@home.example.com")),
         body={"emails": MAYA["emails"], "title": "Analyst", ENTERPRISE: {"department": "Growth"}},
         created_at=NOW,
         modified_at=NOW,

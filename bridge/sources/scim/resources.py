@@ -118,7 +118,13 @@ def _emails(elements: Iterable[Any]) -> tuple[Email, ...]:
         value = text(element.get("value", ""), "emails.value")
         if value.strip():
             kind = element.get("type", "")
-            found.append(Email(value=value, type=text(kind, "emails.type")))
+            found.append(
+                Email(
+                    value=value,
+                    type=text(kind, "emails.type"),
+                    is_primary=str(element.get("primary")).lower() == "true",
+                )
+            )
     return tuple(found)
 
 

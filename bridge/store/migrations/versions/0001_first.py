@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("key_fingerprint", sa.String(length=64), nullable=False),
         sa.Column("key_uuid", sa.String(length=64), nullable=False),
         sa.Column("key_email", sa.String(length=320), nullable=False),
+        sa.Column("former_key_uuids", DOCUMENT, nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -277,6 +278,7 @@ def upgrade() -> None:
         sa.Column("value", sa.String(length=1024), nullable=False),
         sa.Column("type", sa.String(length=64), nullable=False),
         sa.Column("address_key", sa.String(length=1024), nullable=False),
+        sa.Column("is_primary", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"]),
         sa.PrimaryKeyConstraint("record_id", "position"),
     )

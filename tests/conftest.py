@@ -182,3 +182,11 @@ def okta(bridge) -> Idp:
 @pytest.fixture
 def entra(bridge) -> Idp:
     return Idp(bridge, "entra")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that start process trees in one worker: side by side they would only slow each other down."""
+    for item in items:
+        if item.get_closest_marker("process"):
+            item.add_marker(pytest.mark.xdist_group("process"))

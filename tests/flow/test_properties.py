@@ -22,7 +22,7 @@ from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode, RemoveMember
 from bridge.ports import Declined
 from bridge.sandbox import World
-from bridge.store import audit, cases, people
+from bridge.store import audit, cases, people, records
 from bridge.store import db as store
 from bridge.store import tables as t
 from tests import faults
@@ -127,7 +127,6 @@ class Story:
     def do_delete(self, name: str, who: int) -> None:
         idp_, record = self.record(name, who)
         idp_.delete(record)
-        del self.records[name, who]
 
     def do_rename(self, name: str, who: int) -> None:
         idp_, record = self.record(name, who)
@@ -135,7 +134,9 @@ class Story:
 
     def record(self, name: str, who: int) -> tuple[Idp, str]:
         speaker = Idp(self.fragile, name)
-        if (name, who) not in self.records:
+        with self.db.read() as tx:
+            known = records.find(tx, name, "User", self.records.get((name, who), ""))
+        if known is None:
             self.records[name, who] = Idp(self.bridge, name).create(PEOPLE[who])
         return speaker, self.records[name, who]
 

@@ -15,12 +15,10 @@ UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 def lasting(span: timedelta) -> str:
     """The duration in its two largest units, such as `3 h 12 min`; never negative."""
     seconds = max(0, int(span.total_seconds()))
-    for place, (unit, size) in enumerate(UNITS):
-        if seconds < size and unit != "s":
-            continue
-        rest = (seconds % size) // UNITS[place + 1][1] if place + 1 < len(UNITS) else 0
-        return f"{seconds // size} {unit}" + (f" {rest} {UNITS[place + 1][0]}" if rest else "")
-    raise AssertionError
+    place = next((n for n, (_, size) in enumerate(UNITS) if seconds >= size), len(UNITS) - 1)
+    unit, size = UNITS[place]
+    rest = (seconds % size) // UNITS[place + 1][1] if place + 1 < len(UNITS) else 0
+    return f"{seconds // size} {unit}" + (f" {rest} {UNITS[place + 1][0]}" if rest else "")
 
 
 def ago(then: datetime, now: datetime) -> str:

@@ -193,3 +193,10 @@ def test_an_error_has_the_words_of_the_rfc(error, status, scim_type):
         "status": str(status),
         "detail": "Because.",
     } | ({"scimType": scim_type} if scim_type else {})
+
+
+def test_a_hundred_addresses_are_enough_for_anybody():
+    many = {"userName": "a@example.com", "emails": [{"value": f"a{n}@example.com"} for n in range(101)]}
+
+    with pytest.raises(errors.InvalidValue, match="More than 100 emails"):
+        created(many)

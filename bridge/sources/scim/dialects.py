@@ -28,6 +28,9 @@ MAX_VALUE_CHARACTERS = 1024
 MAX_NAME_CHARACTERS = 256
 """Characters in `userName` and in a group's `displayName`; Entra's longest UPN has 113 and gains 32 when renamed."""
 
+MAX_EMAILS = 100
+"""Elements of `emails`: each is kept for good, so that nobody comes back under a former address."""
+
 MAX_DEPTH = 16
 """Levels of objects and lists in a body; SCIM itself needs five."""
 

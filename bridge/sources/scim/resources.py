@@ -15,6 +15,7 @@ from typing import Any
 from bridge.core.record import Email, Record
 from bridge.sources.scim.dialects import (
     GROUP,
+    MAX_EMAILS,
     MAX_NAME_CHARACTERS,
     USER,
     boolean,
@@ -113,8 +114,10 @@ def record_of(attributes: Mapping[str, Any], base: Record) -> Record:
 
 
 def _emails(elements: Iterable[Any]) -> tuple[Email, ...]:
-    found = []
+    found: list[Email] = []
     for element in elements:
+        if len(found) == MAX_EMAILS:
+            raise InvalidValue(f"More than {MAX_EMAILS} emails.")
         value = text(element.get("value", ""), "emails.value")
         if value.strip():
             kind = element.get("type", "")

@@ -110,12 +110,12 @@ def _key_owner(bridge: Bridge, target: str, remote: Target) -> KeyOwner:
 def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization, now: datetime) -> None:
     """Open a case for everyone who is out in our records and active in none, but a member."""
     connections = bridge.connections_of(target)
-    for person, leaver in people.leavers(tx, target, people.still_out(connections)).items():
+    for person, leaver in people.leavers(tx, target, connections, people.still_out(connections)).items():
         theirs = [m for m in organization.members if m.user_uuid in leaver.accounts or m.address in leaver.addresses]
         if not theirs or cases.open_of_person(tx, person, target) or cases.was_let_be(tx, person, target):
             continue
         addresses, accounts = {m.address for m in theirs}, {m.user_uuid for m in theirs}
-        claimed = people.claims(tx, target, person, addresses, accounts)
+        claimed = people.claims(tx, target, connections, person, addresses, accounts)
         if all(m.address in claimed or m.user_uuid in claimed for m in theirs):
             continue
         standing = next(s for s in people.standings(tx, person, connections) if s.is_out)

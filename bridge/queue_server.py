@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import tempfile
 import time
@@ -144,6 +145,25 @@ def _private_folder(folder: Path) -> Path:
     return folder
 
 
+def _is_private(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
+def _peer(path: Path) -> int:
+    """The process behind the socket, as the kernel knows it; 0 when it cannot be told or is another user's."""
+    with socket.socket(socket.AF_UNIX) as link:
+        try:
+            link.connect(os.fspath(path))
+            pid, uid, _ = struct.unpack("3i", link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        except (OSError, AttributeError):  # AttributeError: macOS has no SO_PEERCRED
+            return 0
+    return pid if uid == os.geteuid() else 0
+
+
 class QueueServer:
     """One Valkey or Redis on a private socket, with its log in the data folder."""
 
@@ -172,7 +192,7 @@ class QueueServer:
     def begin(self) -> None:
         """Adopt a server or start one, without waiting for its first answer."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        if self._adopt():
+        if self._is_ours() and self._adopt():
             return
         self.socket = _private_folder(_private_folder(_runtime_base()) / _folder_name(self._data_dir)) / "queue.sock"
         if self._adopt():
@@ -238,12 +258,15 @@ class QueueServer:
         self.socket.unlink(missing_ok=True)
         (self.folder / "socket").unlink(missing_ok=True)
 
+    def _is_ours(self) -> bool:
+        """Whether the socket is in a folder that only this user can have filled: nobody else's is ever spoken to."""
+        return all(_is_private(folder) for folder in (self.socket.parent, self.socket.parent.parent))
+
     def _adopt(self) -> bool:
         if _ask(self.socket, "PING") is None:
             return False
         folder = (_ask(self.socket, "CONFIG", "GET", "dir") or [""])[1:]
-        match = re.search(r"process_id:(\d+)", "\n".join(_ask(self.socket, "INFO", "server") or []))
-        self.pid, self._process = int(match[1]) if match else 0, None
+        self.pid, self._process = _peer(self.socket), None
         if not folder or not folder[0]:
             # Its folder was deleted under it, so it has nothing to save and no way to.
             self._kill()

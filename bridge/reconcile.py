@@ -18,7 +18,7 @@ from bridge import lookout
 from bridge.core import case as cases_of
 from bridge.core.case import Case, CaseState
 from bridge.core.organization import Level, Organization
-from bridge.core.plan import HoldCode, Plan, RemoveMember, SetLevel, Step, shows_as_done
+from bridge.core.plan import Plan, RemoveMember, SetLevel, Step, shows_as_done
 from bridge.core.planner import plan
 from bridge.core.policy import OnNoMatch
 from bridge.ports import Applied, BoundaryError, Bridge, ClaimLost, Refused, Target, Unavailable
@@ -26,6 +26,7 @@ from bridge.store import cases, people, targets
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
+from bridge.telling import ask_about_owners, entry
 
 log = structlog.get_logger()
 
@@ -97,6 +98,11 @@ def run_pass(bridge: Bridge, target_name: str) -> None:
         log.warning("claim lost", target=target_name, detail=str(lost))
     except BoundaryError as trouble:
         lookout.pause(bridge, target_name, token, trouble)
+    except FAILURES:
+        raise  # the store's own trouble: nothing can be kept about it, and the sweep rings again
+    except Exception as bug:  # also a job's time-out: told and tried later, instead of met at every ring
+        log.exception("pass failed", target=target_name)
+        lookout.pause(bridge, target_name, token, Unavailable(f"The pass failed: {type(bug).__name__}."))
 
 
 def _do_what_is_due(this: Pass) -> None:
@@ -282,7 +288,7 @@ def _succeed(this: Pass, intended: Intended, answer: Applied) -> None:
         cases.save(tx, case)
         if intended.case.plan.steps == (step,):
             this.waiting.add(case.id)
-        _ask_about_owners(tx, this, case, step, before)
+        ask_about_owners(tx, case, step, before, now)
         tx.audit(
             _entry(
                 case,
@@ -310,7 +316,7 @@ def _fail(this: Pass, case_id: int, intended: Intended | None, detail: str, retr
 def _keep_failure(tx: Tx, this: Pass, case: Case, detail: str, retry_after: float | None) -> None:
     """Have the case tried again later, twice as late each time."""
     bridge, now = this.bridge, this.bridge.clock.now()
-    wish = None if retry_after is None else timedelta(seconds=retry_after)
+    wish = None if retry_after is None else min(lookout.LONGEST_WISH, timedelta(seconds=retry_after))
     case = cases.save(tx, cases_of.failed(case, detail[:500], retry_after=wish, jitter=bridge.jitter(), now=now))
     tx.audit(_entry(case, "step.failed", this, {"attempts": case.attempts}, {"detail": detail[:500]}))
     log.warning("step failed", case_id=case.id, target=this.target, attempts=case.attempts)
@@ -318,25 +324,6 @@ def _keep_failure(tx: Tx, this: Pass, case: Case, detail: str, retry_after: floa
 
 def _end_step(tx: Tx, intended: Intended, result: str, status: int | None, this: Pass) -> None:
     cases.end_step(tx, intended.step_id, result=result, status=status, now=this.bridge.clock.now())
-
-
-def _ask_about_owners(tx: Tx, this: Pass, case: Case, step: Step, before: Organization) -> None:
-    """What only people can do when ownership moved."""
-    now = this.bridge.clock.now()
-    if isinstance(step, SetLevel) and step.level is Level.OWNER:
-        others = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
-        also = f" (also {', '.join(others)})" if others else ""
-        words = f"{step.email} was made owner{also}: confirm that billing and payment notices can be reached and paid."
-        cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
-    if not isinstance(step, SetLevel) or step.before is not Level.OWNER:
-        return
-    staying = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
-    if staying:
-        words = f"{step.email} is no longer an owner. {', '.join(staying)}: confirm your access to billing."
-        cases.ask(tx, case.id, "billing:owners", words, now)
-    else:
-        words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
-        cases.ask(tx, case.id, "name-an-owner", words, now)
 
 
 def _touches_an_owner(found: Plan, organization: Organization) -> bool:
@@ -347,29 +334,7 @@ def _touches_an_owner(found: Plan, organization: Organization) -> bool:
 def _entry(
     case: Case, kind: str, this: Pass, facts: Mapping[str, object], personal: Mapping[str, object] | None = None
 ) -> Entry:
-    return Entry(
-        at=this.bridge.clock.now(),
-        kind=kind,
-        actor="bridge",
-        approver=_approver(case),
-        case_id=case.id,
-        target=this.target,
-        facts=facts,
-        personal=personal or {},
-    )
-
-
-def _approver(case: Case) -> str:
-    """Whose decision the plan's steps are: a person's who approved these very steps, or the policy's."""
-    if case.is_operators:
-        return case.source
-    if case.released is not None and case.is_approved_for(case.plan.steps):
-        return case.released.by
-    if case.is_emergency:
-        return "none: policy emergency"
-    if any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds):
-        return "none: policy observe"
-    return "none: policy enforce"
+    return entry(case, kind, this.bridge.clock.now(), facts, personal)
 
 
 @contextmanager

@@ -90,6 +90,9 @@ class BridgeWorker(Worker):
     max_connection_wait_time = LONGEST_WAIT_SECONDS
     log_result_lifespan = False
 
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - RQ's signature
+        """Never suspended: one key in Redis must not stop removals for good, with nobody told."""
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run the job in the fork, on connections of its own."""
         if _wired is not None:

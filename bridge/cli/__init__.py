@@ -94,8 +94,11 @@ cli = LazyGroup(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command and end the process with its exit status."""
-    sys.exit(run_command(sys.argv[1:] if arguments is None else arguments))
+    """Run one command and end the process with its exit status. What it writes is for this user only."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] not in (["test"], ["lint"]):
+        os.umask(0o077)
+    sys.exit(run_command(given))
 
 
 def run_command(arguments: list[str], context: Context | None = None) -> int:

@@ -53,6 +53,8 @@ class Facts:
     """Accounts of those whose removal has a later date: they still stay, but are no successors."""
     robots: frozenset[str] = frozenset()
     """Accounts whose key the bridge used before: no humans, whatever their level."""
+    removed: frozenset[str] = frozenset()
+    """Accounts that this case removed before: removing them again is no new removal."""
     is_left_out: bool = False
     """A person released others of the same batch and left this one out."""
     claimed: Mapping[str, str] = field(default_factory=dict)
@@ -229,7 +231,8 @@ def _never_seen(c: Considered) -> Hold | None:
 
 def _too_many(c: Considered) -> Hold | None:
     decided = c.case.is_approved_for(c.steps) or c.case.is_emergency or c.case.is_backlog
-    if decided or c.case.removed_at or not any(isinstance(s, RemoveMember) for s in c.steps):
+    new = [s for s in c.steps if isinstance(s, RemoveMember) and s.user_uuid not in c.facts.removed]
+    if decided or not new:
         return None
     if c.case.released is not None and HoldCode.TOO_MANY in c.case.released.codes:
         return Hold(
@@ -245,13 +248,13 @@ def _too_many(c: Considered) -> Hold | None:
         )
     count = len(c.organization.members)
     most = c.policy.most_removals(count)
-    planned = c.facts.removals_in_window + max(1, c.facts.intents)
+    planned = c.facts.removals_in_window + max(len(new), c.facts.intents)
     if planned <= most:
         return None
     minutes = int(c.policy.window / timedelta(minutes=1))
     return Hold(
         code=HoldCode.TOO_MANY,
-        message=f"{planned} removals in {minutes} minutes ({c.facts.removals_in_window} done, {c.facts.intents} to come) "
+        message=f"{planned} removals in {minutes} minutes ({c.facts.removals_in_window} done, {planned - c.facts.removals_in_window} to come) "
         f"in an organization of {count}; {most} go without approval.",
         remedy="Look at the batch: release all or some of it, or take it back at the identity provider.",
     )

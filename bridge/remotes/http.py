@@ -75,7 +75,7 @@ def client(
     return httpx.Client(
         base_url=base,
         auth=auth,
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json", **MARK},
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "identity", **MARK},
         timeout=READ_TIMEOUT,
         follow_redirects=False,
         transport=transport,

@@ -202,7 +202,7 @@ def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
 
 def own_removals_since(tx: Tx, target: str, since: datetime) -> int:
     """How many people were removed since then, or perhaps were, by nobody's decision but the policy's."""
-    query = select(func.count(t.steps.c.case_id.distinct())).where(
+    query = select(func.count(t.steps.c.canonical.distinct())).where(
         t.steps.c.target == target,
         t.steps.c.is_removal,
         t.steps.c.result.in_(("done", "sent", "lost")),

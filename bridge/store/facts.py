@@ -29,8 +29,8 @@ def gather(
 ) -> Facts:
     """Everything about the case's person and everyone else who is leaving, as it is in this transaction."""
     leaving = cases.leaving(tx, case.target)
-    known = people.leavers(tx, case.target, cases.people_leaving(case.target))
-    mine = known.get(case.person_id) or people.leaver_of(tx, case.target, case.person_id)
+    known = people.leavers(tx, case.target, connections, cases.people_leaving(case.target))
+    mine = known.get(case.person_id) or people.leaver_of(tx, case.target, connections, case.person_id)
     matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
     standings = people.standings(tx, case.person_id, connections)
     candidates = {*policy.successors}
@@ -43,7 +43,7 @@ def gather(
     gone = departing(organization, (leaver for p, leaver in known.items() if p not in later_people))
     gone |= departing(organization, [mine])
     if touches_owner:
-        gone -= _kept_by_others(tx, organization, gone, known, mine)
+        gone -= _kept_by_others(tx, connections, organization, gone, known, mine)
     members = frozenset(m.user_uuid for m in organization.members)
     return Facts(
         organization=organization,
@@ -52,17 +52,21 @@ def gather(
         departing=gone & members,
         leaving_later=later & members,
         robots=frozenset(targets.state(tx, case.target).former_key_uuids),
+        removed=frozenset(
+            s.canonical.split()[1] for s in steps if s.canonical.startswith("remove_member") and s.result == "done"
+        ),
         is_left_out=case.released is None and cases.batch_is_decided(tx, case),
         claimed=people.claims(
             tx,
             case.target,
+            connections,
             case.person_id,
             mine.addresses | {m.address for m in matched},
             {m.user_uuid for m in organization.members if m.user_uuid in mine.accounts or m in matched},
         ),
         active_in=tuple(s.connection for s in standings if not s.is_out),
         is_reactivated=not case.is_operators and bool(standings) and not any(s.is_out for s in standings),
-        unfit=people.unfit(tx, candidates) if touches_owner else frozenset(),
+        unfit=people.unfit(tx, connections, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
         intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
@@ -74,10 +78,15 @@ def gather(
 
 
 def _kept_by_others(
-    tx: Tx, organization: Organization, gone: frozenset[str], known: Mapping[int, Leaver], mine: Leaver
+    tx: Tx,
+    connections: Sequence[str],
+    organization: Organization,
+    gone: frozenset[str],
+    known: Mapping[int, Leaver],
+    mine: Leaver,
 ) -> frozenset[str]:
     """Accounts that only seem to be leaving: a leaver once had the address, but an active person has it now."""
     linked = frozenset(a for leaver in known.values() for a in leaver.accounts) | mine.accounts
     unsure = {m.address: m.user_uuid for m in organization.members if m.user_uuid in gone - linked}
-    current = people.current_addresses(tx, list(unsure), list(known))
+    current = people.current_addresses(tx, connections, list(unsure), list(known))
     return frozenset(unsure[address] for address in current)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, and_, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
 
 from bridge.core.events import Subject
 from bridge.core.organization import Organization
@@ -103,6 +103,8 @@ def note_subject(
         select(t.identities).where(t.identities.c.person_id == person_id, t.identities.c.connection == connection)
     ).all()
     have = {(row.kind, row.value): row for row in rows}
+    if rows and not is_active:  # whoever is out gains no addresses that would be removed with them
+        wanted = {w if w in have or w[0] != "address" else ("listed", w[1]) for w in wanted}
     for key, row in have.items():
         is_current = is_active and key in wanted
         if row.is_current != is_current or (is_current and row.last_seen_at < now):
@@ -174,8 +176,10 @@ def standings(tx: Tx, person_id: int, connections: Collection[str]) -> tuple[Sta
     )
 
 
-def leavers(tx: Tx, target: str, chosen: Select[int]) -> dict[int, Leaver]:
+def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[int]) -> dict[int, Leaver]:
     """How each of the chosen people may be known in the target: linked accounts and every address ever seen.
+
+    Addresses count only from the connections that speak for the target, and from operators.
 
     `chosen` selects person ids; a subquery, since hundreds may leave at once and every plan asks.
     """
@@ -190,7 +194,7 @@ def leavers(tx: Tx, target: str, chosen: Select[int]) -> dict[int, Leaver]:
     for person, uuid, is_theirs in tx.execute(linked):
         (theirs if is_theirs else dismissed)[person].add(uuid)
     named = select(t.identities.c.person_id, t.identities.c.kind, t.identities.c.value).where(
-        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen)
+        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), _speaks(connections)
     )
     for person, kind, value in tx.execute(named):
         (addresses if kind == "address" else others)[person].add(value)
@@ -206,13 +210,18 @@ def leavers(tx: Tx, target: str, chosen: Select[int]) -> dict[int, Leaver]:
     }
 
 
-def leaver_of(tx: Tx, target: str, person_id: int) -> Leaver:
+def leaver_of(tx: Tx, target: str, connections: Collection[str], person_id: int) -> Leaver:
     """How that one person may be known in the target."""
-    return leavers(tx, target, select(t.people.c.id).where(t.people.c.id == person_id))[person_id]
+    return leavers(tx, target, connections, select(t.people.c.id).where(t.people.c.id == person_id))[person_id]
 
 
 def claims(
-    tx: Tx, target: str, person_id: int, addresses: Collection[str], accounts: Collection[str]
+    tx: Tx,
+    target: str,
+    connections: Collection[str],
+    person_id: int,
+    addresses: Collection[str],
+    accounts: Collection[str],
 ) -> dict[str, str]:
     """Which of the addresses and accounts are another person's now, and what to call that person.
 
@@ -222,7 +231,7 @@ def claims(
     rows = tx.execute(
         select(t.identities, t.people.c.label)
         .join(t.people, t.people.c.id == t.identities.c.person_id)
-        .where(t.identities.c.kind == "address", t.identities.c.value.in_(addresses))
+        .where(t.identities.c.kind == "address", t.identities.c.value.in_(addresses), _speaks(connections))
     ).all()
     mine: dict[str, datetime] = {}
     for row in rows:
@@ -243,28 +252,31 @@ def claims(
         if row.person_id == person_id:
             continue
         is_later = row.user_uuid not in my_links or row.linked_at > my_links[row.user_uuid]
-        if is_later or _is_active_somewhere(tx, row.person_id):
+        if is_later or _is_active_somewhere(tx, row.person_id, connections):
             found[row.user_uuid] = row.label
     return found
 
 
-def current_addresses(tx: Tx, addresses: Collection[str], leaving_out: Collection[int]) -> frozenset[str]:
+def current_addresses(
+    tx: Tx, connections: Collection[str], addresses: Collection[str], leaving_out: Collection[int]
+) -> frozenset[str]:
     """Those of the addresses that active people have now, but for the ones left out."""
     query = select(t.identities.c.value).where(
         t.identities.c.kind == "address",
         t.identities.c.is_current,
         t.identities.c.value.in_(addresses),
+        t.identities.c.connection.in_(connections),
         t.identities.c.person_id.not_in(leaving_out),
     )
     return frozenset(tx.execute(query).scalars())
 
 
-def unfit(tx: Tx, addresses: Collection[str]) -> frozenset[str]:
+def unfit(tx: Tx, connections: Collection[str], addresses: Collection[str]) -> frozenset[str]:
     """Those of the addresses whose people have a record at some identity provider, but no active one."""
     found = set()
     for address in addresses:
         people = [person for person, _ in _by_address(tx, address)]
-        if people and not any(_is_active_somewhere(tx, p) for p in people):
+        if people and not any(_is_active_somewhere(tx, p, connections) for p in people):
             found.add(address)
     return frozenset(found)
 
@@ -357,6 +369,13 @@ def _goes_by_another_id(tx: Tx, person_id: int, connection: str, external_id: st
     return bool(ids) and external_id not in ids
 
 
-def _is_active_somewhere(tx: Tx, person_id: int) -> bool:
-    query = select(exists().where(t.identities.c.person_id == person_id, t.identities.c.is_current))
-    return bool(tx.execute(query).scalar())
+def _is_active_somewhere(tx: Tx, person_id: int, connections: Collection[str] | None = None) -> bool:
+    holds = [t.identities.c.person_id == person_id, t.identities.c.is_current]
+    if connections is not None:
+        holds.append(t.identities.c.connection.in_(connections))
+    return bool(tx.execute(select(exists().where(*holds))).scalar())
+
+
+def _speaks(connections: Collection[str]) -> ColumnElement[bool]:
+    """Names that count at a target: from its own connections, and from operators."""
+    return or_(t.identities.c.connection.in_(connections), t.identities.c.connection.like("operator:%"))

@@ -93,7 +93,7 @@ def blueprint(bridge: Bridge, *, data_dir: Path, public_url: str = "", program: 
     def overview() -> Response:
         return _page("status.html", **_overview(bridge), program=program, refresh=REFRESH_SECONDS)
 
-    @pages.get("/cases/<int:case_id>")
+    @pages.get("/cases/<int(max=999999999999):case_id>")
     def case(case_id: int) -> Response:
         now = bridge.clock.now()
         with bridge.db.read() as tx:

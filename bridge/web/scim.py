@@ -185,8 +185,17 @@ class Scim:
         """PATCH: the record with the operations applied."""
         body = _body()
 
+        refusal: ScimError | None = None
+        operations: tuple[patch.Operation, ...] = ()
+        try:  # before the write: reading a large body must not keep others waiting
+            operations = patch.operations_of(body)
+        except ScimError as error:
+            refusal = error
+
         def changed(stored: Record) -> Record:
-            patched = patch.apply(resources.attributes_of(stored), patch.operations_of(body))
+            if refusal is not None:
+                raise refusal
+            patched = patch.apply(resources.attributes_of(stored), operations)
             if patched.ignored:
                 _log.info("scim.ignored", record_id=stored.id, attributes=sorted(set(patched.ignored)))
             return resources.record_of(patched.resource, stored)
@@ -223,14 +232,21 @@ class Scim:
         except (ScimError, ports.Conflict) as error:
             refusal = error if isinstance(error, ScimError) else taken()
             if resource_type == "User" and says_out():
-                self._disable(record_id, refusal)
+                self._disable(record_id)
+                refusal.detail += " The deactivation in the same request was applied."
             raise refusal from None
+        except (*FAILURES, ports.NotThere):
+            raise
+        except Exception:  # a mistake of ours: even then nobody stays in for it
+            if resource_type == "User" and says_out():
+                self._disable(record_id)
+            raise
         assert stored is not None
         _note("change", stored)
         with self._bridge.db.read() as tx:
             return self._one(tx, stored)
 
-    def _disable(self, record_id: str, refusal: ScimError) -> None:
+    def _disable(self, record_id: str) -> None:
         """Applies the disable of a request that is otherwise refused: Okta does not send it again."""
 
         def out(stored: Record | None) -> Record:
@@ -240,7 +256,6 @@ class Scim:
         stored = intake.change(self._bridge, g.connection, "User", record_id, out)
         assert stored is not None
         _note("disable", stored)
-        refusal.detail += " The deactivation in the same request was applied."
 
     def service_provider_config(self) -> Response:
         """What is supported."""

@@ -211,3 +211,32 @@ def test_a_leaving_taken_back_gives_a_dated_removal_its_date_again(bridge, world
     settle(days=2)
 
     assert not is_member(world, MAYA)
+
+
+def test_one_record_cannot_be_renamed_into_removing_others_past_the_limit(bridge, world, okta, settle):
+    victims = [f"p{n}@example.com" for n in range(8)]
+    for address in victims:
+        world.add_member(address, 1)
+    record = okta.create(MAYA)
+    okta.deactivate(record)
+    settle(minutes=2)
+    for address in victims:
+        okta.change(record, user_name=address)
+    settle(hours=2)
+
+    assert all(is_member(world, address) for address in victims)
+    assert len(deletes(world)) == 1
+
+
+def test_a_renamed_record_that_is_active_again_and_leaves_again_counts_each_person(bridge, world, okta, settle):
+    victims = [f"p{n}@example.com" for n in range(8)]
+    for address in victims:
+        world.add_member(address, 1)
+    record = okta.create(MAYA)
+    for address in victims:
+        okta.change(record, user_name=address)
+    okta.deactivate(record)
+    settle(hours=2)
+
+    assert len(deletes(world)) <= 3
+    assert codes(the_case(bridge)) == [HoldCode.TOO_MANY]

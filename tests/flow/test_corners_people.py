@@ -10,10 +10,11 @@ from bridge.core.case import CaseState
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email
+from bridge.ports import Connection
 from bridge.store import audit, cases
 from bridge.store import tables as t
 from tests.conftest import START, run_for
-from tests.players import GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, is_member, the_case
+from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, is_member, the_case
 
 
 def work(address):
@@ -246,3 +247,17 @@ def test_the_account_of_a_former_key_is_no_human_owner(bridge, world, okta, sett
         o.deactivate(o.create(a))
     run_for(b2, bridge.clock, minutes=10)
     assert is_member(world, GRACE) or is_member(world, SAMUEL)
+
+
+def test_a_connection_removes_nobody_from_a_target_it_does_not_speak_for(bridge, world, okta, settle):
+    partner = Connection(name="partner", kind="scim", targets=("other",))
+    policies = {**bridge.policies, "other": bridge.policies["main"]}
+    wider = replace(bridge, connections={**bridge.connections, "partner": partner}, policies=policies)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    stranger = Idp(wider, "partner")
+    record = stranger.create(MAYA)
+    stranger.change(record, user_name=BEN, emails=work(BEN))
+    settle(hours=2)
+
+    assert is_member(world, BEN)

@@ -94,7 +94,7 @@ class Story:
         if not isinstance(step, RemoveMember):
             return
         with self.db.read() as tx:
-            leavers = people.leavers(tx, "main", cases.people_leaving("main"))
+            leavers = people.leavers(tx, "main", ("okta", "entra"), cases.people_leaving("main"))
             standing = {
                 row.person_id: row.is_out for row in tx.execute(t.standings.select().order_by(t.standings.c.is_out))
             }
@@ -209,7 +209,7 @@ class Story:
             assert case.state in {CaseState.CLOSED, CaseState.CANCELLED, CaseState.HELD}, case
         with self.db.read() as tx:
             assert audit.verify(tx, self.db.audit_key)[1] == ""
-            out = people.leavers(tx, "main", people.still_out(("okta", "entra")))
+            out = people.leavers(tx, "main", ("okta", "entra"), people.still_out(("okta", "entra")))
         for leaver in out.values():
             self.check_gone(leaver)
         self.check_owners()

@@ -199,3 +199,22 @@ class TestUsers:
             assert is_error(reply, 404)
         assert entra.get("/Users").json["totalResults"] == 0
         assert [each.kind.name for each in entra.events()] == ["DELETE"]
+
+
+def test_a_disable_beside_a_name_that_cannot_be_stored_is_applied(okta):
+    made = okta.post("/Users", {"userName": "maya.okafor@example.com"}).json
+    operations = [
+        {"op": "replace", "path": "active", "value": False},
+        {"op": "add", "path": "urn:\ud800:1.0:User:foo", "value": "a"},
+    ]
+    told = okta.patch(f"/Users/{made['id']}", *operations)
+
+    assert told.status_code == 400
+    assert okta.get(f"/Users/{made['id']}").json["active"] is False
+
+
+def test_a_patch_with_thousands_of_operations_is_refused(okta):
+    made = okta.post("/Users", {"userName": "maya.okafor@example.com"}).json
+    operations = [{"op": "replace", "path": "title", "value": "x"}] * 1001
+
+    assert okta.patch(f"/Users/{made['id']}", *operations).status_code == 400

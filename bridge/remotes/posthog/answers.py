@@ -79,11 +79,16 @@ def read_answer(response: httpx.Response) -> Answer:
     raise _refusal(status, method, body)
 
 
+_SECRET = re.compile(r"ph[a-z]_\w+|bearer\s+\S+", re.IGNORECASE)
+"""A key that the other side echoes: what it says is kept in the audit log for good."""
+
+
 def detail_of(body: Any) -> str:
     """The other side's words, at most 200 characters on one line; empty when it said nothing readable."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if not isinstance(detail, str):
         return ""
+    detail = _SECRET.sub("[redacted]", detail)
     line = " ".join("".join(c if c.isprintable() else " " for c in detail[: 4 * DETAIL_MOST]).split())
     return line if len(line) <= DETAIL_MOST else line[: DETAIL_MOST - 1] + "…"
 

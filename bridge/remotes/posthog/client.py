@@ -5,6 +5,7 @@ May import: `ports`, `answers`, `remotes.http`.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -21,6 +22,16 @@ NOT_SENT = (
     httpx.UnsupportedProtocol,
 )
 """Failures before the request left: nothing can have happened at the other side."""
+
+
+WHOLE_READ_SECONDS = 30.0
+"""For a whole answer to a call that changes nothing."""
+WHOLE_WRITE_SECONDS = 5.0
+"""For a whole answer to a call that changes something: less than the 8 s of a claim."""
+BYTES_MOST = 32 * 1024 * 1024
+"""In one answer: a page of 500 members has about half a megabyte."""
+DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+"""Headers that are no longer true of a body that was read."""
 
 
 class PostHogClient:
@@ -55,7 +66,7 @@ class PostHogClient:
         is_read = method == "GET"
         timeout = httpx.USE_CLIENT_DEFAULT if is_read else WRITE_TIMEOUT
         try:
-            response = self._http.request(method, url, json=body, timeout=timeout)
+            response = self._read(method, url, body, timeout, WHOLE_READ_SECONDS if is_read else WHOLE_WRITE_SECONDS)
         except NOT_SENT as error:
             raise Unavailable(f"No connection to {self.base.host} ({_name(error)}): nothing was sent.") from error
         except httpx.HTTPError as error:
@@ -66,6 +77,27 @@ class PostHogClient:
                 is_target_wide=False,
             ) from error
         return read_answer(response)
+
+    def _read(
+        self, method: str, url: httpx.URL, body: dict[str, Any] | None, timeout: Any, whole_seconds: float
+    ) -> httpx.Response:
+        """The whole answer, within a time and a size: httpx's own time-outs are per read, and a drip never ends."""
+        ends_at = time.monotonic() + whole_seconds
+        with self._http.stream(method, url, json=body, timeout=timeout) as response:
+            parts, size = [], 0
+            for part in response.iter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > BYTES_MOST:
+                    raise httpx.ReadError(f"more than {BYTES_MOST} bytes", request=response.request)
+                if time.monotonic() > ends_at:
+                    raise httpx.ReadTimeout(f"no whole answer in {whole_seconds} s", request=response.request)
+        return httpx.Response(
+            response.status_code,
+            headers=[(k, v) for k, v in response.headers.items() if k.lower() not in DECODED],
+            content=b"".join(parts),
+            request=response.request,
+        )
 
     @staticmethod
     def _object(answer: Answer) -> dict[str, Any]:

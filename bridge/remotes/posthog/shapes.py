@@ -63,9 +63,9 @@ def optional_time(row: Any, path: str) -> datetime | None:
     """The time at `path` in UTC, or `None` when there is none that can be read."""
     try:
         at = datetime.fromisoformat(optional_text(row, path))
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _kind(value: Any) -> str:

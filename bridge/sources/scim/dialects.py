@@ -28,6 +28,9 @@ MAX_VALUE_CHARACTERS = 1024
 MAX_NAME_CHARACTERS = 256
 """Characters in `userName` and in a group's `displayName`; Entra's longest UPN has 113 and gains 32 when renamed."""
 
+MAX_OPERATIONS = 1000
+"""In one PATCH: identity providers send some ten, and each is applied while others wait to write."""
+
 MAX_EMAILS = 100
 """Elements of `emails`: each is kept for good, so that nobody comes back under a former address."""
 
@@ -93,6 +96,8 @@ def place_of(key: str) -> Place | None:
     Raises: `InvalidPath` for a name that ends in `active` and cannot be read: it may be a disable, and is never skipped.
     """
     name, urn = key.strip(), ""
+    if _UNSTORABLE.search(name):
+        raise InvalidPath("An attribute's name contains a NUL character or half of a surrogate pair.")
     if name[:4].lower() == "urn:":
         match = _URN.fullmatch(name)
         if match is None:

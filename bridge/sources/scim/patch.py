@@ -9,6 +9,7 @@ Source: RFC 7644, section 3.5.2; Microsoft Entra, "Known issues and resolutions 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from bridge.core.filter import And, Compare, Condition, Not, Or
 from bridge.sources.scim import filter as filters
 from bridge.sources.scim.dialects import (
+    MAX_OPERATIONS,
     MULTI_VALUED,
     Place,
     boolean,
@@ -64,6 +66,8 @@ def operations_of(body: Any) -> tuple[Operation, ...]:
         listed = [listed] if listed else []
     if not isinstance(listed, list) or not listed:
         raise InvalidSyntax("A PATCH needs Operations: a list with at least one operation.")
+    if len(listed) > MAX_OPERATIONS:
+        raise InvalidSyntax(f"More than {MAX_OPERATIONS} operations in one PATCH.")
     found: list[Operation] = []
     for each in listed:
         if not isinstance(each, Mapping):
@@ -214,9 +218,12 @@ def _remove(holder: dict[str, Any], operation: Operation, place: Place, *, is_mu
 
 def _extend(elements: list[Any], added: list[Any]) -> None:
     """Adds what is not there yet. Only one element is primary: the one said last. Source: RFC 7643, section 2.4."""
+    known = {json.dumps(each, sort_keys=True) for each in elements}
     for each in added:
-        if each in elements:
+        text = json.dumps(each, sort_keys=True)
+        if text in known:
             continue
+        known.add(text)
         if each.get("primary") is True:
             for other in elements:
                 if other.get("primary") is True:

@@ -1,0 +1,64 @@
+"""What a pass leaves for people to read: audit entries with who decided, and to-dos when ownership moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from bridge.core.case import Case
+from bridge.core.organization import Level, Organization
+from bridge.core.plan import HoldCode, SetLevel, Step
+from bridge.store import cases
+from bridge.store.audit import Entry
+from bridge.store.db import Tx
+
+
+def entry(
+    case: Case,
+    kind: str,
+    now: datetime,
+    facts: Mapping[str, object],
+    personal: Mapping[str, object] | None = None,
+) -> Entry:
+    """An entry about the case, done by the bridge and decided by whoever decided it."""
+    return Entry(
+        at=now,
+        kind=kind,
+        actor="bridge",
+        approver=approver(case),
+        case_id=case.id,
+        target=case.target,
+        facts=facts,
+        personal=personal or {},
+    )
+
+
+def approver(case: Case) -> str:
+    """Whose decision the plan's steps are: a person's who approved these very steps, or the policy's."""
+    if case.is_operators:
+        return case.source
+    if case.released is not None and case.is_approved_for(case.plan.steps):
+        return case.released.by
+    if case.is_emergency:
+        return "none: policy emergency"
+    if any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds):
+        return "none: policy observe"
+    return "none: policy enforce"
+
+
+def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: datetime) -> None:
+    """What only people can do when ownership moved."""
+    if isinstance(step, SetLevel) and step.level is Level.OWNER:
+        others = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
+        also = f" (also {', '.join(others)})" if others else ""
+        words = f"{step.email} was made owner{also}: confirm that billing and payment notices can be reached and paid."
+        cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
+    if not isinstance(step, SetLevel) or step.before is not Level.OWNER:
+        return
+    staying = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
+    if staying:
+        words = f"{step.email} is no longer an owner. {', '.join(staying)}: confirm your access to billing."
+        cases.ask(tx, case.id, "billing:owners", words, now)
+    else:
+        words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
+        cases.ask(tx, case.id, "name-an-owner", words, now)

@@ -231,7 +231,7 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
             moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
             tx.audit(_about(case, "case.active_elsewhere", event, now))
             continue
-        done = [s for s in cases.steps_of(tx, case.id) if s.result != "refused"]
+        done = [s for s in cases.steps_of(tx, case.id) if s.may_have_effect]
         after = cases.save(tx, cases_of.reactivated(case, touched=bool(done), by=event.source, now=now))
         tx.audit(_about(after, "case.reactivated", event, now))
         log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)

@@ -260,7 +260,8 @@ def _apply_one(this: Pass, intended: Intended) -> None:
                 _end_step(tx, intended, "refused", getattr(trouble, "status", None), this)
             raise
         retry_after = getattr(trouble, "retry_after_seconds", None)
-        _fail(this, intended.case.id, intended, str(trouble), retry_after)
+        result = "declined" if isinstance(trouble, Refused) else "lost"
+        _fail(this, intended.case.id, intended, str(trouble), retry_after, result=result)
         return
     _succeed(this, intended, answer)
 
@@ -301,12 +302,20 @@ def _succeed(this: Pass, intended: Intended, answer: Applied) -> None:
     log.info("step done", case_id=case.id, target=this.target, step=step.canonical.split()[0], status=answer.status)
 
 
-def _fail(this: Pass, case_id: int, intended: Intended | None, detail: str, retry_after: float | None) -> None:
+def _fail(
+    this: Pass,
+    case_id: int,
+    intended: Intended | None,
+    detail: str,
+    retry_after: float | None,
+    *,
+    result: str = "lost",
+) -> None:
     bridge, now = this.bridge, this.bridge.clock.now()
     with bridge.db.write() as tx:
         targets.hold_on(tx, this.target, this.token, now)
         if intended is not None:
-            _end_step(tx, intended, "lost", None, this)
+            _end_step(tx, intended, result, None, this)
         case = cases.find(tx, case_id)
         if case is None or not case.state.is_open:
             return

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from bridge.core.case import Case
+from bridge.core.case import Case, approver
 from bridge.core.organization import Level, Organization
-from bridge.core.plan import HoldCode, SetLevel, Step
+from bridge.core.plan import SetLevel, Step
 from bridge.store import cases
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
@@ -31,19 +31,6 @@ def entry(
         facts=facts,
         personal=personal or {},
     )
-
-
-def approver(case: Case) -> str:
-    """Whose decision the plan's steps are: a person's who approved these very steps, or the policy's."""
-    if case.is_operators:
-        return case.source
-    if case.released is not None and case.is_approved_for(case.plan.steps):
-        return case.released.by
-    if case.is_emergency:
-        return "none: policy emergency"
-    if any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds):
-        return "none: policy observe"
-    return "none: policy enforce"
 
 
 def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: datetime) -> None:

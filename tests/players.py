@@ -7,7 +7,7 @@ from dataclasses import replace
 from bridge import intake
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email, Record
-from bridge.store import cases
+from bridge.store import audit, batches, cases, targets
 from bridge.store import tables as t
 
 
@@ -74,3 +74,32 @@ def deletes(world) -> list[str]:
 
 MAYA, GRACE, SAMUEL = "maya.okafor@example.com", "grace.lindqvist@example.com", "samuel.adeyemi@example.com"
 NOOR, BEN = "noor.haddad@example.com", "ben.oduya@example.com"
+
+
+def audited(bridge, kind: str) -> list[audit.Entry]:
+    with bridge.db.read() as tx:
+        return [k.entry for k in audit.read(tx) if k.entry.kind == kind]
+
+
+def target_state(bridge) -> targets.TargetState:
+    with bridge.db.read() as tx:
+        return targets.state(tx, "main")
+
+
+def batch_of(bridge) -> batches.Batch:
+    with bridge.db.read() as tx:
+        return batches.waiting_batch(tx, all_cases(bridge)[0].batch_id)
+
+
+def join_many(world, count: int) -> list[str]:
+    people = [f"p{n}@example.com" for n in range(count)]
+    for address in people:
+        world.add_member(address, 1)
+    return people
+
+
+def deactivate_many(world, okta, count: int) -> list[str]:
+    people = join_many(world, count)
+    for record_id in [okta.create(address) for address in people]:
+        okta.deactivate(record_id)
+    return people

@@ -40,6 +40,8 @@ class Context:
     def __init__(self) -> None:
         self.config_file: Path | None = None
         self.data_dir = DATA
+        self.part = "cli"
+        """What log lines name as their origin."""
 
     @cached_property
     def _settings(self) -> Settings:
@@ -59,7 +61,7 @@ class Context:
 
         settings = self.settings()
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        bootstrap.set_up_logging("cli")
+        bootstrap.set_up_logging(self.part)
         bootstrap.prepare_store(settings)
         return bootstrap.build(settings)
 

@@ -63,6 +63,7 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
         application = create_app(bootstrap.build(settings), **chosen)
         parent.wait_for_go()
     else:
+        context.part = "web"
         application = create_app(context.bridge(), **chosen)
         click.echo(f"Listening on {serving.address(listening)}")
     serving.serve(
@@ -81,6 +82,7 @@ def worker(context: Context) -> None:
     from bridge import bootstrap
     from bridge import worker as rq_worker
 
+    context.part = "worker"
     bridge = context.bridge()
     bootstrap.set_up_logging("worker")
     rq_worker.prepare(bridge)
@@ -107,6 +109,7 @@ def sweep(context: Context, link: int | None) -> None:
         parent.wait_for_go()
         parent.say_ready()
     else:
+        context.part = "sweep"
         bridge = context.bridge()
     rq_worker.sweep(bridge, stop)
 

@@ -128,6 +128,22 @@ class Case:
         return all(h.code in waiting for h in self.plan.blocking)
 
 
+def approver(case: Case, steps: Iterable[str] = ()) -> str:
+    """Whose decision the case's steps are: a person's who approved these very steps, or `none: policy X`.
+
+    `steps`: canonical texts of steps that were done, besides those that are planned.
+    """
+    if case.is_operators:
+        return case.source
+    meant = {s.canonical for s in case.plan.steps} | set(steps)
+    if case.released is not None and meant <= case.released.steps:
+        return case.released.by
+    if case.is_emergency:
+        return "none: policy emergency"
+    is_observed = any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds)
+    return "none: policy observe" if is_observed else "none: policy enforce"
+
+
 def opened(event: IdentityEvent, *, person_id: int, target: str, policy: Policy, now: datetime) -> Case:
     """A new case for what the event says, due when the settle time is over (at once in an emergency)."""
     settle = timedelta(0) if event.is_emergency else policy.settle

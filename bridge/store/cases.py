@@ -160,13 +160,17 @@ def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
 
 
 def end_step(tx: Tx, step_id: int, *, result: str, status: int | None, now: datetime) -> None:
-    """Keep how the step was answered: `done`, `gone`, `refused` or `lost`."""
+    """Keep how the step was answered: see `StepDone`."""
     tx.execute(update(t.steps).where(t.steps.c.id == step_id).values(result=result, status=status, ended_at=now))
 
 
 @dataclass(frozen=True, kw_only=True)
 class StepDone:
-    """One step as it was sent and answered."""
+    """One step as it was sent and answered.
+
+    `result`: `done` or `gone`; `refused` for the whole target or `declined` alone; `sent` or `lost` while nobody knows,
+    until a look shows `done` or `undone`.
+    """
 
     canonical: str
     says: str
@@ -174,6 +178,11 @@ class StepDone:
     ended_at: datetime | None
     status: int | None
     result: str
+
+    @property
+    def may_have_effect(self) -> bool:
+        """Whether it changed something in the target, or perhaps did."""
+        return self.result not in {"refused", "declined", "undone"}
 
 
 def steps_of(tx: Tx, case_id: int) -> list[StepDone]:

@@ -71,7 +71,7 @@ def gather(
         intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
         stepped_down=frozenset(
-            s.canonical.split()[1] for s in steps if s.result != "refused" and s.canonical.endswith(" member")
+            s.canonical.split()[1] for s in steps if s.may_have_effect and s.canonical.endswith(" member")
         ),
         on_no_match=on_no_match,
     )

@@ -117,17 +117,6 @@ def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, l
     return found
 
 
-def members_known(tx: Tx, connection: str, ids: Sequence[str]) -> set[str]:
-    """Those of the ids that are living Users of the connection."""
-    query = select(t.records.c.id).where(
-        t.records.c.id.in_(ids),
-        t.records.c.connection == connection,
-        t.records.c.resource_type == "User",
-        t.records.c.deleted_at.is_(None),
-    )
-    return set(tx.execute(query).scalars())
-
-
 def _refuse_taken_name(tx: Tx, record: Record) -> None:
     taken = tx.execute(
         select(t.records.c.id).where(

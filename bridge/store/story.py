@@ -170,6 +170,8 @@ def _entries(view: CaseView) -> Iterator[Moment]:
         kind = kept.entry.kind
         if kind == "case.planned":
             said = _planned(facts, personal)
+        elif kind == "step.found_done":
+            said = _found_done(str(facts.get("step", "")), str(personal.get("says", "a step whose words were erased")))
         elif kind in {"step.done", "step.gone"}:
             said = _answered(str(facts.get("step", "")), facts.get("status"), view)
         else:
@@ -203,6 +205,11 @@ def _answered(canonical: str, status: object, view: CaseView) -> str:
         return f"PostHog said that it was done already: {says}. The next look confirms it."
     first, _, rest = says.partition(" ")
     said = f"{STEP_VERBS.get(first, first)} {rest}. PostHog answered {status}."
+    return f"{said} {ENDED}" if canonical.startswith("remove_member ") else said
+
+
+def _found_done(canonical: str, says: str) -> str:
+    said = f"The answer to this was lost, and the look shows that it was done: {says}."
     return f"{said} {ENDED}" if canonical.startswith("remove_member ") else said
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Text, func, or_, select, type_coerce
 
-from bridge.core.case import Case, CaseState
+from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.plan import HoldCode, RemoveMember
 from bridge.core.wording import counted, lasting
@@ -206,17 +206,8 @@ def newest_entry_at(tx: Tx) -> datetime | None:
 
 
 def _view(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> CaseView:
-    return CaseView(case=case, approver=approver(case), access=_access(tx, case, steps), steps=steps)
-
-
-def approver(case: Case) -> str:
-    """Who approved the case's removal; `none: policy X` when the policy stood in."""
-    if case.approver or case.is_operators:
-        return case.approver or case.source
-    if case.is_emergency:
-        return "none: policy emergency"
-    is_observed = any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.holds)
-    return "none: policy observe" if is_observed else "none: policy enforce"
+    removed = [s.canonical for s in steps if s.result == "done" and s.canonical.startswith("remove_member ")]
+    return CaseView(case=case, approver=approver(case, removed), access=_access(tx, case, steps), steps=steps)
 
 
 def _access(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> Access:

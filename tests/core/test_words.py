@@ -149,3 +149,14 @@ def test_addresses_of_a_subject_come_once_each_and_only_when_they_are_addresses(
 
     assert subject.addresses == ("maya@example.com",)
     assert Subject(user_name="00u1").addresses == ()
+
+
+def test_a_policy_stands_in_where_nobody_approved_these_very_steps():
+    approved = cases.released(held(HoldCode.PROTECTED), by="operator:ada", reason="yes", now=NOW)
+
+    assert cases.approver(approved) == "operator:ada"
+    assert cases.approver(approved, ["remove_member somebody-else"]) == "none: policy enforce"
+    assert cases.approver(case(source="operator:bea")) == "operator:bea"
+    assert cases.approver(case(is_emergency=True)) == "none: policy emergency"
+    assert cases.approver(held(HoldCode.OBSERVE_ONLY)) == "none: policy observe"
+    assert cases.approver(case()) == "none: policy enforce"

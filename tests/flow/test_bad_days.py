@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from bridge import reconcile
 from bridge.core.case import CaseState
 from bridge.core.plan import HoldCode
-from bridge.store import audit, targets
+from bridge.store import targets
 from tests.faults import (
     When,
     answer,
@@ -23,20 +21,23 @@ from tests.faults import (
     slow,
     throttled,
 )
-from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, all_cases, codes, deletes, is_member, the_case
+from tests.players import (
+    BEN,
+    GRACE,
+    MAYA,
+    NOOR,
+    SAMUEL,
+    all_cases,
+    audited,
+    codes,
+    deletes,
+    is_member,
+    target_state,
+    the_case,
+)
 
 REMOVAL = When(method="DELETE", path="/members/")
 LOOK = When(method="GET", path="/members/")
-
-
-def target_state(bridge):
-    with bridge.db.read() as tx:
-        return targets.state(tx, "main")
-
-
-def audited(bridge, kind: str) -> list:
-    with bridge.db.read() as tx:
-        return [k.entry for k in audit.read(tx) if k.entry.kind == kind]
 
 
 WIDE = {
@@ -252,4 +253,3 @@ def test_nothing_secret_or_personal_is_in_a_pause_reason(bridge, world, transpor
     assert KEY not in reason
     assert MAYA not in reason
     assert "key" in reason
-    assert timedelta(0) < target_state(bridge).paused_until - bridge.clock.now() + timedelta(minutes=5)

@@ -11,7 +11,19 @@ from bridge.core.plan import HoldCode
 from bridge.core.policy import Mode
 from bridge.store import batches
 from tests.conftest import run_for, wire
-from tests.players import BEN, MAYA, Idp, all_cases, codes, deletes, is_member, the_case
+from tests.players import (
+    BEN,
+    MAYA,
+    Idp,
+    all_cases,
+    batch_of,
+    codes,
+    deactivate_many,
+    deletes,
+    is_member,
+    join_many,
+    the_case,
+)
 
 
 def test_a_case_held_while_observing_waits_for_approval_after_the_switch_back(
@@ -39,14 +51,9 @@ def test_a_return_seen_while_observing_waits_for_approval_after_the_switch_back(
 
 
 def test_who_was_left_out_of_a_released_batch_stays_held(bridge, world, okta, settle):
-    ps = [f"p{n}@example.com" for n in range(12)]
-    for a in ps:
-        world.add_member(a, 1)
-    for r in [okta.create(a) for a in ps]:
-        okta.deactivate(r)
+    ps = deactivate_many(world, okta, 12)
     settle(minutes=2)
-    with bridge.db.read() as tx:
-        b = batches.waiting_batch(tx, all_cases(bridge)[0].batch_id)
+    b = batch_of(bridge)
     decisions.release_batch(
         bridge, b.id, b.digest, by="ada", reason="not the last three", only=[c.id for c in b.cases[:9]]
     )
@@ -161,14 +168,9 @@ def test_saying_not_a_member_approves_no_later_removal(bridge, world, okta, sett
 
 
 def test_a_new_step_after_a_batch_was_released_holds_again(bridge, world, okta, settle):
-    ps = [f"p{n}@example.com" for n in range(12)]
-    for a in ps:
-        world.add_member(a, 1)
-    for r in [okta.create(a) for a in ps]:
-        okta.deactivate(r)
+    ps = deactivate_many(world, okta, 12)
     settle(minutes=2)
-    with bridge.db.read() as tx:
-        b = batches.waiting_batch(tx, all_cases(bridge)[0].batch_id)
+    b = batch_of(bridge)
     for a in ps:
         world.set_level(a, 15)
     decisions.release_batch(bridge, b.id, b.digest, by="ada", reason="x")
@@ -214,9 +216,7 @@ def test_a_leaving_taken_back_gives_a_dated_removal_its_date_again(bridge, world
 
 
 def test_one_record_cannot_be_renamed_into_removing_others_past_the_limit(bridge, world, okta, settle):
-    victims = [f"p{n}@example.com" for n in range(8)]
-    for address in victims:
-        world.add_member(address, 1)
+    victims = join_many(world, 8)
     record = okta.create(MAYA)
     okta.deactivate(record)
     settle(minutes=2)
@@ -229,9 +229,7 @@ def test_one_record_cannot_be_renamed_into_removing_others_past_the_limit(bridge
 
 
 def test_a_renamed_record_that_is_active_again_and_leaves_again_counts_each_person(bridge, world, okta, settle):
-    victims = [f"p{n}@example.com" for n in range(8)]
-    for address in victims:
-        world.add_member(address, 1)
+    victims = join_many(world, 8)
     record = okta.create(MAYA)
     for address in victims:
         okta.change(record, user_name=address)

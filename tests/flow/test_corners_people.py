@@ -11,10 +11,10 @@ from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email
 from bridge.ports import Connection
-from bridge.store import audit, cases
+from bridge.store import cases
 from bridge.store import tables as t
 from tests.conftest import START, run_for
-from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, is_member, the_case
+from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, audited, codes, is_member, the_case
 
 
 def work(address):
@@ -26,11 +26,6 @@ def ev(bridge, kind, subject, event_id="h1", at=None, source="okta"):
     return IdentityEvent(
         event_id=event_id, source=source, kind=kind, subject=subject, occurred_at=at or now, received_at=now
     )
-
-
-def entries(bridge, kind):
-    with bridge.db.read() as tx:
-        return [k.entry for k in audit.read(tx) if k.entry.kind == kind]
 
 
 def test_deleting_one_of_two_records_of_an_active_person_removes_nobody(bridge, world, okta, settle):
@@ -202,7 +197,7 @@ def test_a_second_connections_leaving_is_an_event_of_its_own(bridge, world, okta
     settle(minutes=5)
     entra.deactivate(b)
     settle(minutes=15)
-    e = [(x.actor, x.facts["event"]) for x in entries(bridge, "event.accepted")]
+    e = [(x.actor, x.facts["event"]) for x in audited(bridge, "event.accepted")]
     assert any(x[0] == "entra" for x in e)
 
 

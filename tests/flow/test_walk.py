@@ -11,10 +11,24 @@ from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email
-from bridge.store import audit, batches, cases, records
+from bridge.store import audit, cases, records
 from bridge.store import tables as t
 from tests.conftest import START
-from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, codes, deletes, is_member, the_case
+from tests.players import (
+    BEN,
+    GRACE,
+    MAYA,
+    NOOR,
+    SAMUEL,
+    Idp,
+    all_cases,
+    batch_of,
+    codes,
+    deactivate_many,
+    deletes,
+    is_member,
+    the_case,
+)
 
 
 def test_a_leaver_is_removed_after_the_settle_time_and_watched(bridge, world, okta, settle):
@@ -277,20 +291,6 @@ def test_300_deactivated_by_mistake_hold_as_one_batch_and_empty_themselves_when_
     assert {c.state for c in all_cases(bridge)} == {CaseState.CANCELLED}
     assert deletes(world) == []
     assert all(is_member(world, address) for address in people)
-
-
-def batch_of(bridge) -> batches.Batch:
-    with bridge.db.read() as tx:
-        return batches.waiting_batch(tx, all_cases(bridge)[0].batch_id)
-
-
-def deactivate_many(world, okta, count: int) -> list[str]:
-    people = [f"p{n}@example.com" for n in range(count)]
-    for address in people:
-        world.add_member(address, 1)
-    for record_id in [okta.create(address) for address in people]:
-        okta.deactivate(record_id)
-    return people
 
 
 def test_a_batch_is_released_with_one_decision(bridge, world, okta, settle):

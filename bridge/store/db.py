@@ -136,13 +136,16 @@ def open_engine(url: str) -> Engine:
 
 def upgrade(url: str, lock_dir: Path) -> None:
     """Bring the schema to this version's, one process at a time; returns at once when it is."""
+    # The lock comes before the first connection: two that turn a new SQLite file to WAL at once do not wait, they fail.
+    fd = os.open(lock_dir / "upgrade.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     engine = open_engine(url)
     try:
-        if _revision(engine) == head_revision():
-            return
-        _upgrade_locked(engine, lock_dir)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if _revision(engine) != head_revision():
+            _upgrade_locked(engine)
     finally:
         engine.dispose()
+        os.close(fd)
 
 
 def head_revision() -> str:
@@ -151,20 +154,15 @@ def head_revision() -> str:
     return max(path.stem.split("_")[0] for path in folder.glob("[0-9]*.py"))
 
 
-def _upgrade_locked(engine: Engine, lock_dir: Path) -> None:
+def _upgrade_locked(engine: Engine) -> None:
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    fd = os.open(lock_dir / "upgrade.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        with engine.connect().execution_options(is_write=True) as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    finally:
-        os.close(fd)
+    with engine.connect().execution_options(is_write=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def _revision(engine: Engine) -> str | None:

@@ -61,7 +61,7 @@ def test_two_first_starts_at_once_both_end_with_a_schema(url, tmp_path):
         except Exception as failure:
             failures.append(failure)
 
-    threads = [threading.Thread(target=start) for _ in range(3)]
+    threads = [threading.Thread(target=start) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

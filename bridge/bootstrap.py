@@ -50,10 +50,11 @@ def build(
     db: store.Database | None = None,
     remote: Callable[[str], Target] | None = None,
     environ: Mapping[str, str] | None = None,
+    patience_seconds: float = store.PATIENCE_SECONDS,
 ) -> Bridge:
     """Wire the objects. Nothing is connected and no key is read before somebody asks; parts may be given instead."""
     return Bridge(
-        db=db or store.open_database(settings.store.url, settings.data_dir),
+        db=db or store.open_database(settings.store.url, settings.data_dir, patience_seconds=patience_seconds),
         clock=clock or SystemClock(),
         bell=bell or RedisBell(queue_url(settings)),
         connections=settings.connections,

@@ -66,7 +66,9 @@ class Pass:
         """Whether plain members may be planned on the snapshot."""
         if self.organization is None:
             return False
-        return self.bridge.clock.now() - self.organization.taken_at < self.bridge.policies[self.target].snapshot_for
+        age = self.bridge.clock.now() - self.organization.taken_at
+        # A snapshot from the future was taken before the clock was put back: nobody knows how old it is.
+        return timedelta(0) <= age < self.bridge.policies[self.target].snapshot_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +86,13 @@ def due_targets(bridge: Bridge) -> tuple[str, ...]:
         return tuple(t for t in targets.due(tx, bridge.clock.now()) if t in bridge.targets)
 
 
-def run_pass(bridge: Bridge, target_name: str) -> None:
-    """Do all that is due at the target, unless another worker is at it. Raises nothing that the world can cause."""
+def run_pass(bridge: Bridge, target_name: str, holder: str = "") -> None:
+    """Do all that is due at the target, unless another worker is at it. Raises nothing that the world can cause.
+
+    `holder` is whoever can say later that this pass died, see `let_go_of_dead`.
+    """
     with bridge.db.write() as tx:
-        token = targets.claim(tx, target_name, bridge.clock.now())
+        token = targets.claim(tx, target_name, bridge.clock.now(), holder)
     if token is None:
         return
     try:
@@ -105,12 +110,21 @@ def run_pass(bridge: Bridge, target_name: str) -> None:
         lookout.pause(bridge, target_name, token, Unavailable(f"The pass failed: {type(bug).__name__}."))
 
 
+def let_go_of_dead(bridge: Bridge, holder: str) -> None:
+    """The holder's pass died without a word: its targets are free at once, and somebody is asked to go on."""
+    with bridge.db.write() as tx:
+        freed = targets.free(tx, holder)
+    for target in freed:
+        log.warning("pass died", target=target)
+        bridge.bell.ring(target)
+
+
 def _do_what_is_due(this: Pass) -> None:
     clock = this.bridge.clock
-    ends_at = clock.now() + PASS_FOR
+    began = clock.now()
     if _look_is_due(this):
         this.observe()
-    while clock.now() < ends_at:
+    while began <= clock.now() < began + PASS_FOR:  # a clock that was put back ends the pass too
         case = _next_case(this)
         if case is None:
             return
@@ -194,7 +208,7 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
                 this.waiting.add(case.id)
             return None
         step = found.steps[0]
-        if any(d.canonical == step.canonical and now - d.at < cases_of.FIRST_RETRY for d in facts.done):
+        if any(d.canonical == step.canonical and abs(now - d.at) < cases_of.FIRST_RETRY for d in facts.done):
             _keep_failure(tx, this, after, f"PostHog answered “{step.says}”, and it is still to do", None)
             return None
         step_id = cases.begin_step(tx, after, step, now)

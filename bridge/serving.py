@@ -23,6 +23,8 @@ IDLE_SECONDS = 30
 """After which a silent connection is closed."""
 LAST_SECONDS = 2.5
 """How long requests in hand may take when the server is told to stop."""
+PATIENCE_SECONDS = 4.0
+"""How long a request waits for a locked store before its sender is asked to send it again."""
 BACKLOG = 1_024
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 

@@ -7,7 +7,7 @@ shared; all others are programs of their own, whose environment has no API key. 
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import secrets
 import select
@@ -17,14 +17,12 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bridge import serving
+from bridge import refusals, run_file, serving
 from bridge.children import Child, Link, execute, fork
 from bridge.config import SANDBOX, Settings, is_loopback, without_keys
-from bridge.login import new_login_token
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
 
 if TYPE_CHECKING:
@@ -37,7 +35,9 @@ WORKERS_SECONDS = 4.0
 """A pass that takes longer is cut off, which loses nothing: the next one looks again."""
 OTHERS_SECONDS = 0.7
 LOOK_SECONDS = 1.0
-"""How often the queue server is looked after."""
+"""How often the queue server and the files that must stay are looked after."""
+PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""What an operating system refuses for a while: no memory, no processes, no room. Tried again, not given up."""
 FAILED = 3
 DONE = 0
 
@@ -53,10 +53,12 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None)
     try:
         lock = DataLock(settings.data_dir)
     except DataFolderBusy:
-        say(_who_has(settings.data_dir))
+        say(run_file.who_has(settings.data_dir))
         return FAILED
     except OSError as error:
-        say(f"{settings.data_dir} cannot be used: {error.strerror}. Choose another folder with --data.")
+        say(
+            f"{run_file.shown(settings.data_dir)} cannot be used: {refusals.why(error)}. Choose another folder with --data."
+        )
         return FAILED
     tree = Tree(settings, lock)
     try:
@@ -87,7 +89,6 @@ class Tree:
     def __init__(self, settings: Settings, lock: DataLock) -> None:
         self.settings = settings
         self.data_dir = settings.data_dir
-        self.run_file = settings.data_dir / "run.json"
         self.children: dict[str, Child] = {}
         self.queue: QueueServer | None = None
         self.is_leaving = False
@@ -96,6 +97,9 @@ class Tree:
         self._tokens: dict[str, str] = {}
         self._bridge: Bridge | None = None
         self._looked_at = 0.0
+        self._opened: dict[Path, int] = {}
+        # Workers hand the second end on to the forks that do their jobs: those outlive a worker, and never us.
+        self._life, self._lifeline = socket.socketpair()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
@@ -169,9 +173,13 @@ class Tree:
         """Bring the store up to date and import what the workers need, while the other parts come up."""
         from bridge import bootstrap, worker
         from bridge.store import tokens
+        from bridge.store.db import FAILURES
 
         bootstrap.set_up_logging("worker")
-        bootstrap.prepare_store(self.settings)
+        try:
+            bootstrap.prepare_store(self.settings)
+        except FAILURES as error:
+            raise StartFailed(refusals.of_store(error, self.data_dir)) from error
         self._bridge = bridge = bootstrap.build(self.settings)
         if self.settings.is_sandbox:
             with bridge.db.write() as tx:
@@ -180,6 +188,8 @@ class Tree:
                     self._tokens[connection] = tokens.create(tx, connection, bridge.clock.now())
         worker.prepare(bridge)
         bridge.db.close()
+        files = (self.data_dir / "run.lock", bridge.db.file)
+        self._opened = {file: file.stat().st_ino for file in files if file}
 
     # -- how each part is started ------------------------------------------------------------------------------------
 
@@ -221,14 +231,15 @@ class Tree:
         def work(parent: Link) -> None:
             bridge.db.forget_connections()
             parent.say_ready()
-            worker.work(bridge, bootstrap.queue_url(self.settings))
+            lifeline = Link(os.dup(self._lifeline.fileno()))
+            worker.work(bridge, bootstrap.queue_url(self.settings), when_forked=lifeline.end_with_parent)
 
         return fork(work, link, self._own_descriptors())
 
     def _own_descriptors(self) -> list[int]:
         """What a fork must close: the data folder's lock would outlive us in it, and so would our ends of the links."""
         links = [child.link for child in self.children.values() if child.link]
-        held = [*links, *self._sockets.values(), self._wake, self._woken]
+        held = [*links, *self._sockets.values(), self._wake, self._woken, self._life]
         return [self._lock.fd, *(end.fileno() for end in held)]
 
     # -- while it runs -----------------------------------------------------------------------------------------------
@@ -260,17 +271,49 @@ class Tree:
                 pause = child.plan_restart()
                 say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
             if child.start_at is not None and time.monotonic() >= child.start_at:
-                child.start()
-                has_changed = True
-        if self.queue and time.monotonic() - self._looked_at > LOOK_SECONDS:
+                has_changed |= self._start_again(child)
+        if time.monotonic() - self._looked_at > LOOK_SECONDS:
             self._looked_at = time.monotonic()
-            if not self.queue.is_alive():
-                say("The queue server ended; it is started again.")
-                with suppress(QueueServerError):
-                    self.queue.begin()
-                    has_changed = True
-        if has_changed and self.run_file.exists():
-            self._write_run_file()
+            self._check_files()
+            has_changed |= self._mend_queue()
+        if has_changed and run_file.is_there(self.data_dir):
+            with suppress(OSError):  # a full disk; the processes are there all the same
+                self._write_run_file()
+
+    def _start_again(self, child: Child) -> bool:
+        try:
+            child.start()
+        except OSError as error:
+            if error.errno not in PASSING:
+                raise
+            say(f"{child.name} cannot be started: {error.strerror}. Tried again in {child.plan_restart():g} s.")
+            return False
+        return True
+
+    def _mend_queue(self) -> bool:
+        if self.queue is None or self.queue.is_alive():
+            return False
+        say("The queue server ended; it is started again.")
+        try:
+            self.queue.begin()
+        except (QueueServerError, OSError) as error:
+            # Nothing is lost meanwhile: what is accepted is in the store, and is rung for when a server is there.
+            say(f"It is tried again soon. {error}")
+            return False
+        return True
+
+    def _check_files(self) -> None:
+        """The lock and the store must be the files that we opened: what is written to a deleted one is lost.
+
+        Raises: `StartFailed`.
+        """
+        for file, inode in self._opened.items():
+            try:
+                is_there = file.stat().st_ino == inode
+            except OSError:
+                is_there = False
+            if not is_there:
+                raise StartFailed(f"{file} was removed or replaced while the bridge ran, so it stops. Start it again.")
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -286,52 +329,26 @@ class Tree:
     # -- what others are told ----------------------------------------------------------------------------------------
 
     def _write_run_file(self) -> None:
-        url = self._public_url()
-        scim: dict[str, dict[str, str]] = {}
-        for name in self.settings.connections:
-            scim[name] = {"url": f"{url}/scim/v2/{name}"}
-            if name in self._tokens:
-                scim[name]["token"] = self._tokens[name]
-        told: dict[str, Any] = {"url": url, "scim": scim}
-        if self.settings.is_sandbox:
-            told["sandbox"] = {"url": self.settings.targets[SANDBOX].url}
-        told["admin"] = {"login_url": _login_url(self.data_dir, url)}
-        told["pids"] = {"supervisor": os.getpid()} | {name: child.pid for name, child in self.children.items()}
+        pids = {"supervisor": os.getpid()} | {name: child.pid for name, child in self.children.items()}
         if self.queue:
-            told["pids"]["queue"] = self.queue.pid
-        part = self.run_file.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            json.dump(told, file, indent=2)
-        part.replace(self.run_file)
+            pids["queue"] = self.queue.pid
+        run_file.write(self.settings, url=self._public_url(), tokens=self._tokens, pids=pids)
 
     def _public_url(self) -> str:
         return self.settings.server.public_url or serving.address(self._sockets["web"])
 
     def _tell(self) -> None:
-        if self.is_leaving:
-            return
-        url = serving.address(self._sockets["web"])
-        lines = [f"Ready: {url}"]
-        if self.settings.is_sandbox:
-            lines += [
-                f"This is a sandbox: a PostHog organization to practise on, at {self.settings.targets[SANDBOX].url}",
-                f"SCIM addresses and tokens for okta and entra are in {_shown(self.run_file)}; Ctrl-C stops.",
-            ]
-        if sys.stdout.isatty():
-            # A log would keep the link; who reads logs may not decide.
-            lines.append(f"Status page (this link works once): {_login_url(self.data_dir, self._public_url())}")
-        else:
-            lines.append("`admin link` makes a link to the status page.")
-        sys.stdout.write("\n".join(lines) + "\n")
-        sys.stdout.flush()
+        if not self.is_leaving:
+            told = run_file.ready_lines(self.settings, serving.address(self._sockets["web"]), self._public_url())
+            sys.stdout.write("\n".join(told) + "\n")
+            sys.stdout.flush()
 
     # -- stop --------------------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Stop what runs, in order, within ten seconds."""
         self.is_leaving = True
-        self.run_file.unlink(missing_ok=True)
+        run_file.remove(self.data_dir)
         self._end(["web"], WEB_SECONDS)
         # The listening socket goes after the web, so that nobody is refused while the last answers go out.
         for listening in self._sockets.values():
@@ -357,25 +374,3 @@ class Tree:
                 child.signal(number or 0)
             while any(not child.has_ended() and child.pid for child in ending) and time.monotonic() < deadline:
                 time.sleep(0.01)
-
-
-@cache
-def _login_url(data_dir: Path, url: str) -> str:
-    """Where an administrator logs in, once; the same for as long as we run, so that a told link is not made void."""
-    return f"{url}/login?token={new_login_token(data_dir)}"
-
-
-def _shown(file: Path) -> str:
-    with suppress(ValueError):
-        return str(file.relative_to(Path.cwd()))
-    return str(file)
-
-
-def _who_has(data_dir: Path) -> str:
-    """One sentence about the `run` that has the data folder."""
-    try:
-        told = json.loads((data_dir / "run.json").read_text(encoding="utf-8"))
-        who = f" (process {told['pids']['supervisor']}, {told['url']})"
-    except (OSError, ValueError, KeyError):
-        who = ""
-    return f"Another run works in {data_dir}{who}. Stop it, or choose another folder with --data."

@@ -23,7 +23,7 @@ from redis.retry import Retry
 from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY, register
 
 from bridge.ports import Bridge, QueueState
 
@@ -89,15 +89,42 @@ class BridgeWorker(Worker):
 
     max_connection_wait_time = LONGEST_WAIT_SECONDS
     log_result_lifespan = False
+    when_forked: Callable[[], None] | None = None
 
     def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - RQ's signature
         """Never suspended: one key in Redis must not stop removals for good, with nobody told."""
 
+    @property
+    def holder(self) -> str:
+        """What this worker's claims are known by: nobody else's ever."""
+        return self.name.rpartition("-")[2]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that this worker lives, and register again when Redis has lost what it knew of it."""
+        super().heartbeat(timeout, pipeline=pipeline)
+        if pipeline is None and not self.connection.sismember(WORKERS_BY_QUEUE_KEY % QUEUE, self.key):
+            self.connection.hset(self.key, mapping=self.serialize())
+            register(self)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
-        """Run the job in the fork, on connections of its own."""
+        """Run the job in the fork, on connections of its own; it ends with the supervisor, as the worker does."""
+        global _holder  # noqa: PLW0603 - this fork's, and it does one job
+        _holder = self.holder
         if _wired is not None:
             _wired.db.forget_connections()
+        if self.when_forked is not None:
+            self.when_forked()
         super().main_work_horse(job, queue)
+
+    def handle_work_horse_killed(self, job: Job, retpid: Any, ret_val: Any, rusage: Any) -> None:  # noqa: ARG002 - RQ's signature
+        """Have the dead fork's targets looked after at once; without this its claims would last out their lease."""
+        log.warning("job_died", target=job.description, status=ret_val)
+        from bridge import reconcile
+
+        try:
+            reconcile.let_go_of_dead(wired(), self.holder)
+        except Exception as error:  # noqa: BLE001 - then the lease ends by itself
+            log.warning("claims_kept", error=str(error))
 
 
 def look_after(target: str) -> None:
@@ -108,13 +135,14 @@ def look_after(target: str) -> None:
     if target not in bridge.targets:
         log.warning("job_dropped", target=target)
         return
-    reconcile.run_pass(bridge, target)
+    reconcile.run_pass(bridge, target, _holder)
     if isinstance(bridge.bell, RedisBell):
         # The fork ends at once; what it rang last would end with it.
         bridge.bell.flush()
 
 
 _wired: Bridge | None = None
+_holder = ""
 
 
 def wire(bridge: Bridge) -> None:
@@ -264,15 +292,18 @@ def prepare(bridge: Bridge) -> None:
     gc.freeze()
 
 
-def work(bridge: Bridge, url: str) -> None:
-    """Answer the bell until SIGTERM; a job that runs is finished first. Waits for a Redis that is not there yet."""
+def work(bridge: Bridge, url: str, when_forked: Callable[[], None] | None = None) -> None:
+    """Answer the bell until SIGTERM; a job that runs is finished first. Waits for a Redis that is not there yet.
+
+    `when_forked` is called in each fork that runs a job.
+    """
     wire(bridge)
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     _wait_for_redis(url)
     worker = BridgeWorker(
         [_queue(url)],
-        name=f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{uuid.uuid4().hex[:6]}",
+        name=f"{socket.gethostname().split('.')[0]}-{os.getpid()}-{uuid.uuid4().hex[:16]}",
         connection=connect(url),
         job_class=BridgeJob,
         serializer=JSONSerializer,
@@ -282,6 +313,7 @@ def work(bridge: Bridge, url: str) -> None:
         default_result_ttl=0,
         log_job_description=False,
     )
+    worker.when_forked = when_forked
     worker.work(logging_level="WARNING")
 
 

@@ -139,6 +139,7 @@ def _from_click(error: BaseException) -> tuple[int, str] | None:
 
 def _plainly(error: BaseException) -> tuple[int, str] | None:
     """The exit status and the sentence for what a user can cause; `None` for a mistake of ours."""
+    from bridge import refusals
     from bridge.config import ConfigError
     from bridge.ports import BoundaryError, Unavailable
 
@@ -148,7 +149,7 @@ def _plainly(error: BaseException) -> tuple[int, str] | None:
         sentence = " ".join(filter(None, (str(error), error.remedy)))
         return UNREACHABLE if isinstance(error, Unavailable) else NEEDS_A_PERSON, sentence
     if isinstance(error, OSError):
-        return UNREACHABLE, f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return UNREACHABLE, f"{error.filename}: {refusals.why(error)}" if error.filename else str(error)
     # Only the store may import SQLAlchemy, and only the worker redis: their errors are known by where they are from.
     family, kind = {base.__module__.partition(".")[0] for base in type(error).__mro__}, type(error).__name__
     for origin, kinds, status, told in FOREIGN:

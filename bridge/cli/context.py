@@ -42,6 +42,8 @@ class Context:
         self.data_dir = DATA
         self.part = "cli"
         """What log lines name as their origin."""
+        self.patience_seconds: float | None = None
+        """How long a write waits for a locked store; `None` is the store's own default."""
 
     @cached_property
     def _settings(self) -> Settings:
@@ -63,7 +65,9 @@ class Context:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         bootstrap.set_up_logging(self.part)
         bootstrap.prepare_store(settings)
-        return bootstrap.build(settings)
+        if self.patience_seconds is None:
+            return bootstrap.build(settings)
+        return bootstrap.build(settings, patience_seconds=self.patience_seconds)
 
     def bridge(self) -> Bridge:
         """The wired objects on an up-to-date store."""
@@ -103,7 +107,7 @@ def shared_options() -> list[click.Parameter]:
     )
     data = click.Option(
         ["--data"],
-        type=click.Path(path_type=Path, file_okay=False),
+        type=click.Path(path_type=Path, file_okay=False, readable=False),  # who may not says why, each in its place
         help="Folder for everything that is kept. [default: data]",
         expose_value=False,
         is_eager=True,

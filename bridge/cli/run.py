@@ -60,10 +60,11 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
         "program": paper.spelled(settings.config_file, settings.data_dir),
     }
     if parent:
-        application = create_app(bootstrap.build(settings), **chosen)
+        bridge = bootstrap.build(settings, patience_seconds=serving.PATIENCE_SECONDS)
+        application = create_app(bridge, **chosen)
         parent.wait_for_go()
     else:
-        context.part = "web"
+        context.part, context.patience_seconds = "web", serving.PATIENCE_SECONDS
         application = create_app(context.bridge(), **chosen)
         click.echo(f"Listening on {serving.address(listening)}")
     serving.serve(

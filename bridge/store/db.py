@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bridge.store import audit
 
-BUSY_MILLISECONDS = 10_000
-"""How long SQLite waits for a stranger's lock; our own writers never meet there."""
+TURN_MILLISECONDS = 250
+"""How long one of our writers waits in SQLite for a stranger's lock before it lets the next of ours try."""
+
+PATIENCE_SECONDS = 10.0
+"""How long a writer waits for its turn altogether, strangers' locks included, before it gives up."""
 
 WRITER_LOCK = 0x706F7374
 """The PostgreSQL advisory lock that every writing transaction takes."""
@@ -31,6 +36,10 @@ WRITER_LOCK = 0x706F7374
 
 FAILURES = (SQLAlchemyError, OSError)
 """What a store that cannot be used now raises: locked, full, gone, unreachable."""
+
+
+class StoreBusy(OSError):
+    """Somebody kept the store locked for longer than a writer waits."""
 
 
 class Tx:
@@ -59,26 +68,55 @@ class Tx:
 class Database:
     """The store, open. Safe to use from several threads; after a fork call `forget_connections` in the child."""
 
-    def __init__(self, engine: Engine, *, lock_path: Path | None, audit_key: bytes) -> None:
+    def __init__(
+        self, engine: Engine, *, lock_path: Path | None, audit_key: bytes, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.engine = engine
         self.audit_key = audit_key
+        self.patience_seconds = patience_seconds
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_path = lock_path
         self._thread_lock = threading.Lock()
         self._lock_fd: int | None = None
 
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file; `None` for a database elsewhere."""
+        name = self.engine.url.database
+        return Path(name) if self.is_sqlite and name else None
+
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """A transaction that may write: commits at the end, rolls back on any exception. Never held over a call."""
-        with (
-            self._writers_turn(),
-            self.engine.connect().execution_options(is_write=True) as connection,
-            connection.begin(),
-        ):
+        """A transaction that may write: commits at the end, rolls back on any exception. Never held over a call.
+
+        Raises: one of `FAILURES` when the store cannot be had within `patience_seconds`, or takes no writes.
+        """
+        with self._begun() as connection:
             tx = Tx(connection, is_sqlite=self.is_sqlite)
             yield tx
             if tx.entries:
                 audit.append(tx, tx.entries, self.audit_key)
+
+    @contextmanager
+    def _begun(self) -> Iterator[Connection]:
+        """A connection in a writing transaction.
+
+        A stranger (a backup, a shell left open) may have SQLite's lock. Nobody of ours waits for it while others of
+        ours wait for him: whoever does not get it soon goes to the end of the queue, until his patience is over.
+        """
+        deadline = time.monotonic() + self.patience_seconds
+        while True:
+            with ExitStack() as stack:
+                stack.enter_context(self._writers_turn(deadline))
+                connection = stack.enter_context(self.engine.connect().execution_options(is_write=True))
+                try:
+                    stack.enter_context(connection.begin())
+                except OperationalError as error:
+                    if not _is_locked(error) or time.monotonic() >= deadline:
+                        raise
+                    continue
+                yield connection
+                return
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -87,11 +125,13 @@ class Database:
             yield Tx(connection, is_sqlite=self.is_sqlite)
 
     @contextmanager
-    def _writers_turn(self) -> Iterator[None]:
+    def _writers_turn(self, deadline: float) -> Iterator[None]:
         if not self.is_sqlite or self._lock_path is None:
             yield
             return
-        with self._thread_lock:
+        if not self._thread_lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise StoreBusy("the store was locked for too long")
+        try:
             if self._lock_fd is None:
                 self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
@@ -99,6 +139,8 @@ class Database:
                 yield
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        finally:
+            self._thread_lock.release()
 
     def forget_connections(self) -> None:
         """Start afresh after a fork: the parent's connections and locks stay the parent's."""
@@ -114,12 +156,15 @@ class Database:
             self._lock_fd = None
 
 
-def open_database(url: str, lock_dir: Path, audit_key: bytes | None = None) -> Database:
+def open_database(
+    url: str, lock_dir: Path, audit_key: bytes | None = None, *, patience_seconds: float = PATIENCE_SECONDS
+) -> Database:
     """Open the store at that URL; `lock_dir` holds the writers' lock file and the audit chain's key."""
     return Database(
         open_engine(url),
         lock_path=_lock_path(url, lock_dir),
         audit_key=audit_key if audit_key is not None else audit.key_in(lock_dir),
+        patience_seconds=patience_seconds,
     )
 
 
@@ -160,9 +205,13 @@ def _upgrade_locked(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(is_write=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with engine.connect().execution_options(is_write=True) as connection:
+        if engine.dialect.name == "sqlite":
+            # A start that cannot wait for its turn would fail where a request would only be asked for again.
+            connection.connection.execute(f"PRAGMA busy_timeout={int(PATIENCE_SECONDS * 1000)}")
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
 
 def _revision(engine: Engine) -> str | None:
@@ -181,7 +230,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout={BUSY_MILLISECONDS}",
+        f"busy_timeout={TURN_MILLISECONDS}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
@@ -193,6 +242,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     is_write = connection.get_execution_options().get("is_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+
+def _is_locked(error: OperationalError) -> bool:
+    return isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _begin_postgresql(connection: Connection) -> None:

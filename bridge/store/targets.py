@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, insert, or_, select, update
 
 from bridge.core.organization import Organization
 from bridge.ports import ClaimLost, KeyOwner
@@ -73,14 +73,17 @@ def state(tx: Tx, name: str) -> TargetState:
     return TargetState(**{**row, "former_key_uuids": tuple(row["former_key_uuids"])})
 
 
-def claim(tx: Tx, name: str, now: datetime) -> str | None:
-    """Take the target for one pass; the claim's token, or `None` while it is paused or somebody else has it."""
+def claim(tx: Tx, name: str, now: datetime, holder: str = "") -> str | None:
+    """Take the target for one pass; the claim's token, or `None` while it is paused or somebody else has it.
+
+    `holder` says who works on it, for `free`; at most 24 characters.
+    """
     lease_now = tx.lease_now(now)
-    token = secrets.token_hex(16)
+    token = f"{holder}.{secrets.token_hex(16)}"
     taken = tx.execute(
         update(t.targets)
         .where(t.targets.c.name == name)
-        .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < lease_now))
+        .where(_is_unclaimed(lease_now))
         .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
         .values(claim_token=token, claimed_until=lease_now + LEASE)
     )
@@ -107,6 +110,20 @@ def let_go(tx: Tx, name: str, token: str) -> None:
     )
 
 
+def free(tx: Tx, holder: str) -> tuple[str, ...]:
+    """End the claims of a holder who is known to be dead, instead of waiting for the lease; the targets' names."""
+    is_theirs = t.targets.c.claim_token.startswith(f"{holder}.", autoescape=True)
+    names = tuple(tx.execute(select(t.targets.c.name).where(is_theirs)).scalars())
+    tx.execute(update(t.targets).where(is_theirs).values(claim_token="", claimed_until=None))
+    return names
+
+
+def _is_unclaimed(lease_now: datetime) -> ColumnElement[bool]:
+    """Whether nobody has the target. A lease that ends later than any can is left from before a clock was put back."""
+    until = t.targets.c.claimed_until
+    return or_(until.is_(None), until < lease_now, until > lease_now + LEASE)
+
+
 def due(tx: Tx, now: datetime) -> tuple[str, ...]:
     """Targets with something due, not paused and not claimed."""
     lease_now = tx.lease_now(now)
@@ -117,7 +134,7 @@ def due(tx: Tx, now: datetime) -> tuple[str, ...]:
         select(t.targets.c.name)
         .where(or_(has_case, t.targets.c.look_due_at <= now))
         .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
-        .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < lease_now))
+        .where(_is_unclaimed(lease_now))
         .order_by(t.targets.c.name)
     )
     return tuple(tx.execute(query).scalars())

@@ -337,13 +337,17 @@ def _wait_for_redis(url: str) -> None:
         pause = min(pause * 2, LONGEST_WAIT_SECONDS)
 
 
-def sweep(bridge: Bridge, stop: threading.Event) -> None:
-    """Ring for every target with something due, each second until told to stop. Harmless when two do it."""
+def sweep(bridge: Bridge, stop: threading.Event, first: Callable[[], None]) -> None:
+    """Ring for every target with something due, each second until told to stop. Harmless when two do it.
+
+    `first` is called before each round: it looks at the clock that due times go by.
+    """
     from bridge import reconcile
 
     told_at: float | None = None
     while not stop.wait(SWEEP_SECONDS):
         try:
+            first()
             for target in reconcile.due_targets(bridge):
                 bridge.bell.ring(target)
             told_at = None

@@ -112,7 +112,9 @@ def sweep(context: Context, link: int | None) -> None:
     else:
         context.part = "sweep"
         bridge = context.bridge()
-    rq_worker.sweep(bridge, stop)
+    from bridge.timekeeping import Timekeeper
+
+    rq_worker.sweep(bridge, stop, Timekeeper(bridge, context.settings().data_dir).check)
 
 
 @click.command(cls=Command, hidden=True)

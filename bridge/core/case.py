@@ -256,7 +256,7 @@ def planned(
 
 def _verified(case: Case, now: datetime, policy: Policy) -> Case:
     """The case after a fresh look showed nothing left to do: watched on, or closed at the end of the watch."""
-    anchor = case.removed_at or case.watch_from or now
+    anchor = _watch_anchor(case, now)
     until = anchor + policy.watch_for
     case = replace(case, verified_at=now, is_back=False, attempts=0, trouble="", watch_from=anchor, watch_until=until)
     if now < until:
@@ -265,6 +265,26 @@ def _verified(case: Case, now: datetime, policy: Policy) -> Case:
         return replace(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
     stayed_out = "out of the organization, and stayed out"
     return _closed(case, stayed_out if case.removed_at else "was not a member, and did not become one", now)
+
+
+def _watch_anchor(case: Case, now: datetime) -> datetime:
+    """What the watch counts from: the last removal, or later when the clock stepped since.
+
+    A removal in the future was noted before the clock was put back, and nothing can be counted from it.
+    """
+    known = [m for m in (case.removed_at, case.watch_from) if m is not None and m <= now]
+    return max(known, default=now)
+
+
+def longest_wait(case: Case, policy: Policy) -> timedelta:
+    """How far ahead an open case can be due by itself, dates that an operator gave aside."""
+    if case.state is CaseState.HELD:
+        return policy.hold_look_every * 3 / 2
+    if case.state is CaseState.WATCHING:
+        return max([*policy.watch_first, policy.watch_every * 3 / 2]) + FIRST_LOOKS_GRID
+    if case.attempts:
+        return LONGEST_RETRY * 3 / 2
+    return policy.settle
 
 
 def next_look(anchor: datetime, until: datetime, now: datetime, policy: Policy) -> datetime:

@@ -172,6 +172,8 @@ def _entries(view: CaseView) -> Iterator[Moment]:
             said = _planned(facts, personal)
         elif kind == "step.found_done":
             said = _found_done(str(facts.get("step", "")), str(personal.get("says", "a step whose words were erased")))
+        elif kind == "clock.stepped":
+            said = _stepped(float(facts.get("seconds", 0)))
         elif kind in {"step.done", "step.gone"}:
             said = _answered(str(facts.get("step", "")), facts.get("status"), view)
         else:
@@ -196,6 +198,14 @@ def _planned(facts: Mapping[str, Any], personal: Mapping[str, Any]) -> str:
         holds = " ".join(personal.get("holds", ()))
         said += f" For a person ({', '.join(facts['holds'])}): {holds}"
     return said
+
+
+def _stepped(seconds: float) -> str:
+    if not seconds:
+        return "The machine's clock had been put back while the bridge was down: what waited was looked at at once."
+    way = "forward" if seconds > 0 else "back"
+    by = lasting(timedelta(seconds=abs(seconds)))
+    return f"The machine's clock was put {way} by {by}. What was waiting was moved with it and lasts as long as before."
 
 
 def _answered(canonical: str, status: object, view: CaseView) -> str:

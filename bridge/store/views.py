@@ -234,13 +234,13 @@ def _access(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> Access:
 
 
 def _pauses(tx: Tx, case: Case, kept: Sequence[Kept]) -> list[Kept]:
-    """What happened to the target meanwhile: it explains why a case stood still."""
+    """What happened to the target or the clock meanwhile: it explains why a case stood still, or was moved."""
     if not kept:
         return []
     query = (
         select(t.audit)
-        .where(t.audit.c.seq > kept[0].seq, t.audit.c.target == case.target)
-        .where(t.audit.c.kind.in_(("target.paused", "target.resumed")))
+        .where(t.audit.c.seq > kept[0].seq, t.audit.c.target.in_((case.target, "")))
+        .where(t.audit.c.kind.in_(("target.paused", "target.resumed", "clock.stepped")))
         .order_by(t.audit.c.seq)
     )
     if not case.state.is_open:

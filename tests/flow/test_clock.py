@@ -1,0 +1,174 @@
+"""A machine whose clock is put forward or back: what waits lasts as long as it would have."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bridge import decisions, reconcile
+from bridge.core.case import CaseState
+from bridge.core.events import Reason, Subject
+from bridge.store import story, views
+from bridge.timekeeping import Timekeeper
+from tests.conftest import HandClock
+from tests.faults import When, no_connection
+from tests.players import MAYA, audited, deletes, is_member, the_case
+
+
+class Machine:
+    """One machine: its wall clock can be set, its steady one cannot; the sweep looks every so often."""
+
+    def __init__(self, bridge, clock: HandClock, folder) -> None:
+        self.bridge, self.clock, self.folder = bridge, clock, folder
+        self.seconds = 1_000.0
+        self.keeper = self.boot()
+
+    def boot(self) -> Timekeeper:
+        self.keeper = Timekeeper(self.bridge, self.folder, lambda: self.seconds)
+        self.keeper.check()
+        return self.keeper
+
+    def set_clock(self, **by: float) -> None:
+        self.clock.advance(**by)
+
+    def run(self, *, every: float = 5.0, **amount: float) -> None:
+        left = timedelta(**amount).total_seconds()
+        while left > 0:
+            self.seconds += every
+            self.clock.advance(seconds=every)
+            left -= every
+            self.keeper.check()
+            for _ in range(20):
+                due = reconcile.due_targets(self.bridge)
+                for target in due:
+                    reconcile.run_pass(self.bridge, target)
+                if not due:
+                    break
+
+
+@pytest.fixture
+def machine(bridge, clock, tmp_path) -> Machine:
+    return Machine(bridge, clock, tmp_path)
+
+
+def leave(okta, address: str = MAYA) -> None:
+    okta.deactivate(okta.create(address))
+
+
+@pytest.mark.parametrize("step", [{"hours": -1}, {"days": -400}, {"hours": 1}, {"days": 400}])
+def test_a_step_while_a_leaver_settles_neither_delays_nor_hurries_the_removal(machine, okta, world, step):
+    leave(okta)
+    machine.run(seconds=20)
+    machine.set_clock(**step)
+    machine.run(seconds=20)
+    assert is_member(world, MAYA)
+    machine.run(seconds=40)
+    assert not is_member(world, MAYA)
+
+
+@pytest.mark.parametrize("step", [{"hours": -30}, {"hours": 30}])
+def test_the_watch_lasts_24_real_hours_however_the_clock_is_set(machine, okta, world, step):
+    leave(okta)
+    machine.run(minutes=2)
+    machine.set_clock(**step)
+    machine.run(hours=23, every=60)
+    assert the_case(machine.bridge).state is CaseState.WATCHING
+    assert world.login(MAYA).outcome == "jit"
+    machine.run(minutes=20, every=60)
+    assert not is_member(world, MAYA), "a watch that was cut short would not have met her"
+    assert len(deletes(world)) == 2
+
+
+def test_a_step_forward_and_back_again_changes_nothing(machine, okta):
+    leave(okta)
+    machine.run(minutes=2)
+    machine.set_clock(days=3)
+    machine.run(seconds=10)
+    machine.set_clock(days=-3)
+    machine.run(hours=23, minutes=50, every=60)
+    assert the_case(machine.bridge).state is CaseState.WATCHING
+    machine.run(minutes=20, every=60)
+    assert the_case(machine.bridge).state is CaseState.CLOSED
+
+
+def test_a_clock_put_back_while_the_bridge_was_down_delays_nothing(machine, okta, world):
+    leave(okta)
+    machine.set_clock(days=-2)
+    machine.boot()
+    machine.run(seconds=70)
+    assert not is_member(world, MAYA)
+
+
+def test_a_clock_put_back_by_a_reboot_delays_nothing(machine, okta, world, tmp_path):
+    leave(okta)
+    (tmp_path / "clock").write_text('{"boot": "another", "offset": 5}')
+    machine.set_clock(days=-2)
+    machine.seconds = 3.0
+    machine.boot()
+    machine.run(seconds=70)
+    assert not is_member(world, MAYA)
+
+
+def test_a_pause_of_a_target_that_was_left_alone_ends_in_its_time(machine, okta, transport, world):
+    transport.inject(When(times=8), no_connection())
+    leave(okta)
+    machine.run(minutes=2)
+    assert is_member(world, MAYA)
+    machine.set_clock(hours=-5)
+    machine.run(minutes=10)
+    assert not is_member(world, MAYA)
+
+
+def test_a_date_that_an_operator_gave_is_not_moved(machine, clock):
+    date = clock.now() + timedelta(days=2)
+    subject = Subject(user_name=MAYA)
+    reason = Reason.CONTRACT_ENDED
+    decisions.remove(machine.bridge, subject, "main", by="kai", reason=reason, effective_at=date)
+    machine.set_clock(hours=-3)
+    machine.run(seconds=10)
+    assert the_case(machine.bridge).due_at == date
+
+
+def test_two_sweeps_of_one_machine_move_everything_once(machine, okta, bridge):
+    leave(okta)
+    due = the_case(bridge).due_at
+    other = Timekeeper(bridge, machine.folder, lambda: machine.seconds)
+    other.check()
+    machine.set_clock(hours=-1)
+    machine.keeper.check()
+    other.check()
+    assert the_case(bridge).due_at == due - timedelta(hours=1)
+    assert len(audited(bridge, "clock.stepped")) == 1
+
+
+def test_what_steers_a_clock_slowly_is_no_step(machine, okta, bridge):
+    leave(okta)
+    for _ in range(40):
+        machine.set_clock(seconds=0.3)
+        machine.run(seconds=1, every=1)
+    machine.boot()
+    assert audited(bridge, "clock.stepped") == []
+
+
+def test_a_step_is_told_in_the_story_of_the_case(machine, okta, bridge):
+    leave(okta)
+    machine.run(minutes=2)
+    machine.set_clock(hours=-1)
+    machine.run(seconds=10)
+    assert [e.facts["seconds"] for e in audited(bridge, "clock.stepped")] == [-3600.0]
+    with bridge.db.read() as tx:
+        told = [m.says for m in story.timeline(views.one(tx, the_case(bridge).id))]
+    assert any("clock was put back by 1 h" in sentence for sentence in told)
+
+
+def test_a_store_that_fails_at_the_step_is_asked_again(machine, okta, bridge, db, monkeypatch):
+    leave(okta)
+    due = the_case(bridge).due_at
+    machine.set_clock(hours=-1)
+    with monkeypatch.context() as patch:
+        patch.setattr(db, "_begun", lambda: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space left"):
+            machine.keeper.check()
+    machine.keeper.check()
+    assert the_case(bridge).due_at == due - timedelta(hours=1)

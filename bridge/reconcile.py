@@ -193,7 +193,7 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
             this.forget()
             return None
         was_watched = case.state is CaseState.WATCHING
-        if was_watched and _is_return(case, found, organization):
+        if _is_return(case, found, organization):
             case = cases_of.came_back(case)
             found = plan(case, facts, policy, now)
             tx.audit(_entry(case, "case.returned", this, {"returns": case.returns}))
@@ -230,9 +230,14 @@ def _settle_unanswered(tx: Tx, this: Pass, case: Case, organization: Organizatio
 
 def _is_return(case: Case, found: Plan, organization: Organization) -> bool:
     """Whether somebody who was out is a member again; an account that was only now found to be theirs is none."""
-    joined = [organization.member(s.user_uuid) for s in found.steps if isinstance(s, RemoveMember)]
-    out_since = case.removed_at or case.watch_from
-    return any(m is not None and (m.joined_at is None or out_since is None or m.joined_at > out_since) for m in joined)
+    members = [organization.member(s.user_uuid) for s in found.steps if isinstance(s, RemoveMember)]
+    joined = [m.joined_at for m in members if m is not None]
+    if case.state is CaseState.WATCHING:
+        out_since = case.removed_at or case.watch_from
+        return any(at is None or out_since is None or at > out_since for at in joined)
+    # No look has shown the person out yet, but who joined after the removal was out in between.
+    removed_at = None if case.is_back else case.removed_at
+    return removed_at is not None and any(at is not None and at > removed_at for at in joined)
 
 
 def _keep(tx: Tx, this: Pass, before: Case, after: Case, *, was_watched: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -182,6 +183,23 @@ def okta(bridge) -> Idp:
 @pytest.fixture
 def entra(bridge) -> Idp:
     return Idp(bridge, "entra")
+
+
+@pytest.fixture
+def runtime(monkeypatch) -> Iterator[Path]:
+    """A short folder for sockets: pytest's own is too deep for them."""
+    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Deeper than a socket's path may be, and with blanks."""
+    made = tmp_path / "a folder with blanks" / ("deep" * 25)
+    made.mkdir(parents=True)
+    return made
 
 
 @pytest.hookimpl(tryfirst=True)

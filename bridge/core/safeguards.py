@@ -246,7 +246,8 @@ def _too_many(c: Considered) -> Hold | None:
             message="Others of its batch were released, and this one was left out.",
             remedy="Release it, or cancel it.",
         )
-    count = len(c.organization.members)
+    # The share is of the organization as it was: of a shrinking one, half may never go however the limit is set.
+    count = len(c.organization.members) + c.facts.removals_in_window
     most = c.policy.most_removals(count)
     planned = c.facts.removals_in_window + max(len(new), c.facts.intents)
     if planned <= most:
@@ -255,7 +256,7 @@ def _too_many(c: Considered) -> Hold | None:
     return Hold(
         code=HoldCode.TOO_MANY,
         message=f"{planned} removals in {minutes} minutes ({c.facts.removals_in_window} done, {planned - c.facts.removals_in_window} to come) "
-        f"in an organization of {count}; {most} go without approval.",
+        f"in an organization that had {count} members; {most} go without approval.",
         remedy="Look at the batch: release all or some of it, or take it back at the identity provider.",
     )
 
@@ -306,7 +307,10 @@ def _reinvited(c: Considered) -> Hold | None:
 
 def _not_converging(c: Considered) -> Hold | None:
     for step in c.steps:
-        times = sorted(d.at for d in c.facts.done if d.canonical == step.canonical)
+        member = c.organization.member(step.user_uuid) if isinstance(step, RemoveMember) else None
+        joined = member.joined_at if member else None
+        # What was done before the person joined anew did take: that is a return, and is counted as one.
+        times = sorted(d.at for d in c.facts.done if d.canonical == step.canonical and (not joined or d.at >= joined))
         if len(times) > 1 and times[-1] - times[0] >= timedelta(seconds=2):
             return Hold(
                 code=HoldCode.NOT_CONVERGING,

@@ -335,7 +335,20 @@ def test_the_eleventh_removal_in_an_hour_is_held_with_its_numbers():
     found = plan(case(), facts(where, removals_in_window=6, intents=5), POLICY, NOW)
 
     assert codes(found) == [HoldCode.TOO_MANY]
-    assert "11 removals in 60 minutes (6 done, 5 to come) in an organization of 302; 10 go" in found.holds[0].message
+    assert (
+        "11 removals in 60 minutes (6 done, 5 to come) in an organization that had 308 members; 10 go"
+        in found.holds[0].message
+    )
+
+
+def test_the_share_is_of_the_organization_as_it_was_before_the_first_removal():
+    """60 % of 300 is 180, also when 150 are out already and only 150 are left."""
+    policy = replace(POLICY, max_removals=1000, max_share=0.6)
+    where = organization(*(member(f"p{n}") for n in range(148)), member("maya"))
+    size = len(where.members) + 150
+    assert int(0.6 * size) == 180
+    assert not codes(plan(case(), facts(where, removals_in_window=150, intents=30), policy, NOW))
+    assert codes(plan(case(), facts(where, removals_in_window=150, intents=31), policy, NOW)) == [HoldCode.TOO_MANY]
 
 
 @pytest.mark.parametrize(("members", "most"), [(5, 3), (20, 3), (100, 5), (200, 10), (5000, 10)])

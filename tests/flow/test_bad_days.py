@@ -168,6 +168,22 @@ def test_a_success_without_effect_is_noticed_and_held(bridge, world, transport, 
     assert codes(the_case(bridge)) == [HoldCode.NOT_CONVERGING]
 
 
+def test_who_signs_in_again_before_the_first_look_has_returned_and_is_no_removal_that_does_not_take(
+    bridge, world, transport, okta, clock, settle
+):
+    def signs_in() -> None:
+        clock.advance(seconds=3)
+        assert world.login(MAYA).outcome == "jit"
+
+    # The first look finds her, the next two come after a removal.
+    transport.inject(When(method="GET", path="/members/", nth=2, times=2), meanwhile(signs_in, is_before=True))
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    assert not is_member(world, MAYA)
+    assert (the_case(bridge).state, the_case(bridge).returns) == (CaseState.WATCHING, 2)
+    assert len(deletes(world)) == 3
+
+
 def test_a_404_on_delete_is_believed_only_after_a_look(bridge, world, transport, okta, settle):
     transport.inject(REMOVAL, refusal(404, "Not found.", "not_found"))
     okta.deactivate(okta.create(BEN))

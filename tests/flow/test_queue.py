@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -35,25 +34,8 @@ made.work(burst=True, logging_level="WARNING")
 
 
 @pytest.fixture
-def runtime(monkeypatch):
-    """A short runtime folder: pytest's own is too deep for a socket."""
-    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-    yield Path(folder)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def data(tmp_path) -> Path:
-    """Deeper than a socket's path may be, and with blanks."""
-    folder = tmp_path / "a folder with blanks" / ("deep" * 30)
-    folder.mkdir(parents=True)
-    return folder
-
-
-@pytest.fixture
-def server(data, runtime):
-    started = QueueServer(data)
+def server(folder, runtime):
+    started = QueueServer(folder)
     started.start()
     yield started
     started.stop()
@@ -64,11 +46,11 @@ def queue(server) -> Queue:
     return worker._queue(server.url)
 
 
-def test_it_works_in_a_deep_folder_with_blanks(server, data):
+def test_it_works_in_a_deep_folder_with_blanks(server, folder):
     assert server.answers()
     assert len(os.fsencode(server.socket)) < 108
-    assert (data / "queue" / "appendonlydir").is_dir()
-    assert queue_server.url(data) == server.url
+    assert (folder / "queue" / "appendonlydir").is_dir()
+    assert queue_server.url(folder) == server.url
 
 
 def test_its_socket_is_private(server):
@@ -76,9 +58,9 @@ def test_its_socket_is_private(server):
     assert server.socket.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_it_sees_nothing_of_our_environment(data, runtime, monkeypatch):
+def test_it_sees_nothing_of_our_environment(folder, runtime, monkeypatch):
     monkeypatch.setenv("POSTHOG_API_KEY", "phx_secret")
-    started = QueueServer(data)
+    started = QueueServer(folder)
     started.start()
     try:
         assert b"phx_secret" not in Path(f"/proc/{started.pid}/environ").read_bytes()
@@ -87,23 +69,23 @@ def test_it_sees_nothing_of_our_environment(data, runtime, monkeypatch):
         started.stop()
 
 
-def test_an_orphan_is_adopted_with_what_it_holds(server, data):
+def test_an_orphan_is_adopted_with_what_it_holds(server, folder):
     worker.connect(server.url).set("kept", "yes")
-    adopted = QueueServer(data)
+    adopted = QueueServer(folder)
     adopted.start()
     assert adopted.was_adopted
     assert adopted.pid == server.pid
     assert worker.connect(adopted.url).get("kept") == b"yes"
 
 
-def test_an_orphan_is_found_from_another_environment(server, data, monkeypatch):
+def test_an_orphan_is_found_from_another_environment(server, folder, monkeypatch):
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    adopted = QueueServer(data)
+    adopted = QueueServer(folder)
     adopted.start()
     assert adopted.pid == server.pid
 
 
-def test_another_folders_server_is_not_adopted(server, data, tmp_path):
+def test_another_folders_server_is_not_adopted(server, folder, tmp_path):
     other = tmp_path / "other"
     (other / "queue").mkdir(parents=True)
     (other / "queue" / "socket").write_text(str(server.socket))
@@ -111,10 +93,10 @@ def test_another_folders_server_is_not_adopted(server, data, tmp_path):
         QueueServer(other).start()
 
 
-def test_a_server_whose_folder_was_deleted_is_replaced(server, data):
-    shutil.rmtree(data)
-    data.mkdir()
-    fresh = QueueServer(data)
+def test_a_server_whose_folder_was_deleted_is_replaced(server, folder):
+    shutil.rmtree(folder)
+    folder.mkdir()
+    fresh = QueueServer(folder)
     fresh.start()
     server._process.wait()
     assert not fresh.was_adopted
@@ -122,16 +104,16 @@ def test_a_server_whose_folder_was_deleted_is_replaced(server, data):
     fresh.stop()
 
 
-def test_two_servers_never_write_one_folder(server, data):
+def test_two_servers_never_write_one_folder(server, folder):
     """Its socket is gone, as after a cleaning of /tmp, but the orphan still writes its log."""
     moved = server.socket.rename(server.socket.with_suffix(".moved"))
     with pytest.raises(QueueServerError, match="cannot be reached") as caught:
-        QueueServer(data).start()
+        QueueServer(folder).start()
     assert f"process {server.pid}" in str(caught.value)
     moved.rename(server.socket)
 
 
-def test_what_was_queued_survives_a_kill(server, data):
+def test_what_was_queued_survives_a_kill(server, folder):
     worker.connect(server.url).set("kept", "yes")
     time.sleep(1.1)
     os.kill(server.pid, signal.SIGKILL)
@@ -142,12 +124,12 @@ def test_what_was_queued_survives_a_kill(server, data):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-def test_a_runtime_folder_of_somebody_else_is_refused(data, runtime):
+def test_a_runtime_folder_of_somebody_else_is_refused(folder, runtime):
     folder = runtime / "posthog-bridge"
     folder.mkdir()
     os.chown(folder, 65534, 65534)
     with pytest.raises(QueueServerError, match="must be a folder of this user"):
-        QueueServer(data).start()
+        QueueServer(folder).start()
 
 
 def test_without_any_server_all_ways_are_named(monkeypatch):

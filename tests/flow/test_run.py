@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import bridge
+from tests.trees import PACKAGE, Run, answer, are_steady, is_alive, wait_until
 
 pytestmark = pytest.mark.process
 
-PACKAGE = Path(bridge.__file__).parent.parent
 SECRET = "phx_only_for_workers"
 CONFIG = """
 [server]
@@ -35,84 +28,6 @@ api_key_env = "POSTHOG_API_KEY"
 kind = "okta"
 targets = ["main"]
 """
-
-
-class Run:
-    """One `run`, and what it said."""
-
-    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
-        self.folder = folder
-        with (folder / "said").open("w") as said:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli", "run", *arguments],
-                cwd=folder,
-                env=os.environ | {"PYTHONPATH": str(PACKAGE)} | environ,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-            )
-        self.ready = self.process.stdout.readline() if self.process.stdout else ""
-        self.file = folder / "data" / "run.json"
-        assert self.ready.startswith("Ready: http://127.0.0.1:"), (folder / "said").read_text()
-
-    @property
-    def told(self) -> dict:
-        return json.loads(self.file.read_text())
-
-    def pid(self, name: str) -> int:
-        return self.told["pids"][name]
-
-    def stop(self) -> float:
-        began = time.monotonic()
-        self.process.terminate()
-        assert self.process.wait(timeout=12) == 0, (self.folder / "said").read_text()
-        self.process.stdout.close()
-        return time.monotonic() - began
-
-
-@pytest.fixture
-def runtime(monkeypatch) -> Iterator[None]:
-    folder = tempfile.mkdtemp(prefix="rt-", dir="/tmp")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
-    yield
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    made = tmp_path / "a folder with blanks" / ("deep" * 25)
-    made.mkdir(parents=True)
-    return made
-
-
-def answer(url: str, token: str = "") -> int:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:
-            return response.status
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
-
-
-def wait_until(condition, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def are_steady(run: Run, seconds: float = 1.5) -> bool:
-    before = run.told["pids"]
-    time.sleep(seconds)
-    return run.told["pids"] == before and all(is_alive(pid) for pid in before.values())
 
 
 def test_the_sandbox_comes_up_and_says_where(folder, runtime):

@@ -154,7 +154,7 @@ def execute(
         stdin=subprocess.DEVNULL,
         # Standard output is for what `run` itself says.
         stdout=sys.stderr.fileno(),
-        env=dict(environ) | {"PYTHONPATH": _python_path(environ)},
+        env=dict(environ) | {"PYTHONPATH": python_path(environ)},
         pass_fds=descriptors,
         process_group=0,
     )
@@ -163,8 +163,8 @@ def execute(
     return process.pid
 
 
-def _python_path(environ: Mapping[str, str]) -> str:
-    """The same `bridge` in the child as here, wherever it is started."""
+def python_path(environ: Mapping[str, str]) -> str:
+    """`PYTHONPATH` for a child: the same `bridge` in the child as here, wherever it is started."""
     own = str(Path(__file__).parent.parent)
     return os.pathsep.join(dict.fromkeys([own, *filter(None, environ.get("PYTHONPATH", "").split(os.pathsep))]))
 

@@ -46,8 +46,13 @@ class StartFailed(Exception):
     """A part did not come up; one sentence."""
 
 
-def run(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
-    """Start everything, keep it running until SIGTERM or SIGINT, stop it warmly; the exit status."""
+def run(
+    settings: Settings, *, host: str | None = None, port: int | None = None, parent: socket.socket | None = None
+) -> int:
+    """Start everything, keep it running until SIGTERM or SIGINT, stop it warmly; the exit status.
+
+    `parent`: end-of-file on it also stops; a program that started us is gone then.
+    """
     # Everything kept is about people: for this user alone.
     os.umask(0o077)
     try:
@@ -60,7 +65,7 @@ def run(settings: Settings, *, host: str | None = None, port: int | None = None)
             f"{run_file.shown(settings.data_dir)} cannot be used: {refusals.why(error)}. Choose another folder with --data."
         )
         return FAILED
-    tree = Tree(settings, lock)
+    tree = Tree(settings, lock, parent)
     try:
         tree.listen(host or settings.server.host, settings.server.port if port is None else port)
         tree.start()
@@ -86,13 +91,14 @@ def say(sentence: str) -> None:
 class Tree:
     """The processes of one `run`, and what they share."""
 
-    def __init__(self, settings: Settings, lock: DataLock) -> None:
+    def __init__(self, settings: Settings, lock: DataLock, parent: socket.socket | None = None) -> None:
         self.settings = settings
         self.data_dir = settings.data_dir
         self.children: dict[str, Child] = {}
         self.queue: QueueServer | None = None
         self.is_leaving = False
         self._lock = lock
+        self._parent = parent
         self._sockets: dict[str, socket.socket] = {}
         self._tokens: dict[str, str] = {}
         self._bridge: Bridge | None = None
@@ -254,9 +260,12 @@ class Tree:
         links = {child.link: child for child in self.children.values() if child.link}
         starts = [child.start_at for child in self.children.values() if child.start_at is not None]
         timeout = max(0.0, min([seconds, *(at - time.monotonic() for at in starts)]))
-        readable, _, _ = select.select([self._woken, *links], [], [], timeout)
+        parents = [self._parent] if self._parent and not self.is_leaving else []
+        readable, _, _ = select.select([self._woken, *parents, *links], [], [], timeout)
         for link in readable:
-            if link is self._woken:
+            if link is self._parent:
+                self.is_leaving = True
+            elif link is self._woken:
                 with suppress(BlockingIOError):
                     self._woken.recv(4096)
             else:

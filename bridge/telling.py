@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bridge.core.case import Case, approver
 from bridge.core.organization import Level, Organization
-from bridge.core.plan import SetLevel, Step
+from bridge.core.plan import RemoveMember, SetLevel, Step
 from bridge.store import cases
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
@@ -36,7 +36,8 @@ def entry(
 def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: datetime) -> None:
     """What only people can do when ownership moved."""
     if isinstance(step, SetLevel) and step.level is Level.OWNER:
-        others = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
+        leaving = {s.user_uuid for s in case.plan.steps if isinstance(s, RemoveMember)}
+        others = [m.email for m in before.human_owners if m.user_uuid not in leaving | {step.user_uuid}]
         also = f" (also {', '.join(others)})" if others else ""
         words = f"{step.email} was made owner{also}: confirm that billing and payment notices can be reached and paid."
         cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)

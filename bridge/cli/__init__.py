@@ -16,6 +16,7 @@ from bridge.cli.context import DONE, NEEDS_A_PERSON, UNREACHABLE, WRONG_USE, Con
 
 COMMANDS = {
     "run": "bridge.cli.run:run",
+    "demo": "bridge.cli.demo:demo",
     "web": "bridge.cli.run:web",
     "worker": "bridge.cli.run:worker",
     "sweep": "bridge.cli.run:sweep",
@@ -107,7 +108,14 @@ def run_command(arguments: list[str], context: Context | None = None) -> int:
         click.echo(_version())
         return DONE
     try:
-        result: Any = cli.main(arguments, prog_name="posthog-bridge", standalone_mode=False, obj=context or Context())
+        result: Any = cli.main(
+            arguments,
+            prog_name="posthog-bridge",
+            standalone_mode=False,
+            obj=context or Context(),
+            # Whoever sets NO_COLOR wants none; else a terminal decides. Source: no-color.org.
+            color=False if os.environ.get("NO_COLOR") else None,
+        )
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read us has enough; nothing may be written at exit either.

@@ -29,11 +29,13 @@ def _address_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @command()
 @_address_options
-def run(context: Context, host: str | None, port: int | None) -> None:
+@click.option("--link", type=int, default=None, hidden=True, help="Descriptor of the link to whoever started us.")
+def run(context: Context, host: str | None, port: int | None, link: int | None) -> None:
     """Everything on one machine: queue server, web, workers, sweep. Without configuration: a sandbox."""
     from bridge import supervisor
 
-    context.leave(supervisor.run(context.settings(), host=host, port=port))
+    parent = None if link is None else socket.socket(fileno=link)
+    context.leave(supervisor.run(context.settings(), host=host, port=port, parent=parent))
 
 
 @command()

@@ -51,6 +51,7 @@ PEOPLE = (
 INVITES = (
     ("Maya.Okafor@example.com", MEMBER, timedelta(days=40)),
     ("tomas.reyes@example.com", OWNER, timedelta(hours=20)),
+    ("ivan.petrov@example.com", OWNER, timedelta(hours=6)),
     ("new.colleague@example.com", MEMBER, timedelta(hours=5)),
     ("zoe.martin@example.com", ADMIN, timedelta(days=12)),
 )

@@ -67,6 +67,8 @@ class Moment:
 
     at: datetime
     says: str
+    kind: str = ""
+    """The audit entry's, where it comes from one."""
 
 
 def timeline(view: CaseView) -> list[Moment]:
@@ -188,7 +190,7 @@ def _entries(view: CaseView) -> Iterator[Moment]:
                 reason=facts.get("reason", ""),
             )
         if said:
-            yield Moment(at=kept.entry.at, says=said)
+            yield Moment(at=kept.entry.at, says=said, kind=kind)
 
 
 def _planned(facts: Mapping[str, Any], personal: Mapping[str, Any]) -> str:

@@ -104,7 +104,7 @@ def test_a_demonstration_sees_members_invites_and_calls(world, http):
     http.get(f"{HOME}/members/")
     seen = http.get("/_sandbox/members").json()
     assert len(seen["members"]) == 24
-    assert len(seen["invites"]) == 4
+    assert len(seen["invites"]) == 5
     calls = http.get("/_sandbox/calls").json()
     assert [(c["method"], c["status"]) for c in calls["results"]] == [("GET", 401)]
     assert calls["count"] == 1

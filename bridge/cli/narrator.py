@@ -30,6 +30,8 @@ from bridge.store.views import CaseView
 TIME, WHO = 8, 9
 """Columns for the time since the request and for who speaks."""
 POLL_SECONDS = 0.1
+LATER_SECONDS = 1.0
+"""How often it is looked once the story is over: for as long as somebody leaves it running."""
 UNBROKEN = "\N{NO-BREAK SPACE}"
 """Keeps words in one line; printed as a plain blank, so that what is copied from the terminal is."""
 COLOURS = {"Okta": "blue", "Entra ID": "magenta", "bridge": "green", "PostHog": "yellow"}
@@ -153,22 +155,24 @@ class Follower:
         waiting = list(case_ids)
         while True:
             found = [self.view(case_id) for case_id in waiting]
-            if not is_quiet:
-                for view in found:
+            for view in found:
+                if is_quiet:
+                    self._told[view.case.id] = len(_settled(view))
+                else:
                     self.tell(view, asked_at or view.case.opened_at)
             late = [v for v in found if not is_there(v)]
             if not late:
                 return
-            stuck = self.waits_for_a_person(v.case.id for v in late)
+            stuck = self.waiting_for_a_person(late)
             if stuck or time.monotonic() > by:
                 raise Surprise(stuck or f"The time for this story is over. {self.standing(late[0])}")
             self.turn(what, time.monotonic() - began)
 
-    def turn(self, what: str, seconds: float) -> None:
+    def turn(self, what: str, seconds: float, pause: float = POLL_SECONDS) -> None:
         """Let a moment go by while this is waited for, for so long already. Raises what `look_after` raises."""
         self.look_after()
         self._narrator.waiting(what, seconds)
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
 
     def tell(self, view: CaseView, asked_at: datetime, prefix: str = "") -> None:
         """Tell what is new in one case, but for the looks of its watch and for what its source said."""
@@ -211,22 +215,22 @@ class Follower:
                 ids = sorted(v.case.id for v in views.rows(tx))
             for view in map(self.view, ids):
                 self.tell(view, view.case.opened_at, prefix=f"Case {view.case.id}, {view.case.subject.label}: ")
-            self.turn("everything is watched; Ctrl-C stops", time.monotonic() - began)
+            self.turn("it goes on; Ctrl-C stops it", time.monotonic() - began, LATER_SECONDS)
 
     def standing(self, view: CaseView) -> str:
         """Where a case stands, with its number and whose it is."""
         case = view.case
-        return f"Case {case.id} of {case.subject.label} is {case.state}: {story.standing(case, self._now())}."
+        stands = story.standing(case, self._now()).rstrip(".")
+        return f"Case {case.id} of {case.subject.label} is {case.state}: {stands}."
 
     def audited(self) -> tuple[int, str]:
         """How many entries of the audit log hold, and what is wrong with the next one; empty when all of them do."""
         with self._db.read() as tx:
             return audit.verify(tx, self._db.audit_key)
 
-    def waits_for_a_person(self, case_ids: Iterable[int]) -> str:
+    def waiting_for_a_person(self, found: Iterable[CaseView]) -> str:
         """The first of these cases that only a person can move, in words; an empty text when none is."""
-        for case_id in case_ids:
-            view = self.view(case_id)
+        for view in found:
             if view.case.state is CaseState.HELD and any(h.is_releasable for h in view.case.plan.blocking):
                 return self.standing(view)
         return ""

@@ -124,7 +124,7 @@ class Stage:
 
     def check_nobody_waits(self) -> None:
         """Raise `Surprise` when a case that should go by itself waits for a person."""
-        stuck = self.follow.waits_for_a_person(e.case_id for e in self.endings)
+        stuck = self.follow.waiting_for_a_person(self.follow.view(e.case_id) for e in self.endings)
         if stuck:
             raise Surprise(stuck)
 
@@ -275,6 +275,11 @@ def the_watch(stage: Stage) -> None:
         return
     ids = [e.case_id for e in watched]
     stage.tell.title("7. The watch: does anybody come back?")
+    stage.tell.text(
+        "One look serves everybody. A case is closed when nobody came back until the end of its watch, which begins "
+        "anew at each return.",
+        dim=True,
+    )
     began, first = time.monotonic(), stage.now()
     while True:
         views = [stage.follow.view(case_id) for case_id in ids]
@@ -283,7 +288,7 @@ def the_watch(stage: Stage) -> None:
             stage.follow.tell(view, view.case.opened_at, prefix=f"{view.case.subject.label}: ")
         if all(v.case.state is CaseState.CLOSED for v in views):
             return
-        stuck = stage.follow.waits_for_a_person(ids)
+        stuck = stage.follow.waiting_for_a_person(views)
         if stuck or time.monotonic() > stage.ends_at:
             raise Surprise(stuck or "The watch is not over, and the time for this story is.")
         stage.follow.turn("watching", time.monotonic() - began)
@@ -364,11 +369,15 @@ def wrong(
     problems.extend(f"{email} is a member and was none before." for email in sorted(strangers))
     kept = tuple(i for i in before.invites if i not in gone)
     if after.invites != kept:
-        problems.append(f"The open invites should be for {', '.join(kept)}; they are for {', '.join(after.invites)}.")
+        problems.append(f"The open invites should be for {_names(kept)}; they are for {_names(after.invites)}.")
     ours = {seat.uuid for seat in before.members if seat.email in gone}
     if any(account not in ours for account in removals):
         problems.append("Somebody was removed who is no leaver of this story.")
     return problems
+
+
+def _names(addresses: Iterable[str]) -> str:
+    return ", ".join(addresses) or "nobody"
 
 
 def _is_watched(view: CaseView) -> bool:

@@ -1,4 +1,4 @@
-"""The other side's clients: what Okta and Entra ID send over HTTP, byte for byte, and people who sign in to PostHog.
+"""The other side's clients: Okta and Entra ID as they speak over HTTP, and people who sign in to PostHog.
 
 Bodies, headers, casing and the order of requests are those of the recorded exchanges in `tests/samples`, which the
 tests hold them to. May import: httpx and the standard library. The sandbox's server never imports this file.

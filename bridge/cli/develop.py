@@ -1,4 +1,4 @@
-"""`test` and `lint`: what a developer and CI run. One command each, the same for both."""
+"""`test`, `lint` and `bench`: what a developer and CI run. One command each, the same for both."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def test(arguments: tuple[str, ...]) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
 
 
+@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bench(arguments: tuple[str, ...]) -> None:
+    """Measures speed and memory on this machine. `bench --help` says what can be chosen."""
+    if not (ROOT / "benchmarks").is_dir():
+        raise click.UsageError("The benchmarks are in the checkout, not in the installed package.")
+    sys.stdout.flush()
+    environ = os.environ | {"PYTHONPATH": str(ROOT)}
+    os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *arguments], environ)  # noqa: S606 - no shell is wanted
+
+
 @click.command()
 def lint() -> int:
     """Runs the checks that need no test: lint, format, types, import rules."""
@@ -64,4 +75,4 @@ def _lint_imports() -> list[str]:
     ]
 
 
-__all__ = ["WRONG_USE", "lint", "test"]
+__all__ = ["WRONG_USE", "bench", "lint", "test"]

@@ -13,13 +13,14 @@ import re
 import ssl
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
-from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from bridge import queue_server
+from bridge.clock import Agreed, BridgeClock
 from bridge.config import ConfigError, Settings, read_api_key
 from bridge.core.events import address_key
 from bridge.ports import Bell, Bridge, Clock, Refused, Target
@@ -32,14 +33,6 @@ SECRET_NAMES = re.compile(r"token(?!s?_)|secret|password|authorization|cookie|ap
 SECRETS = re.compile(r"\b(?:ph[a-z]_\w+|scim-[\w-]{16,}|Bearer\s+\S+)|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 """PostHog's keys, our tokens, bearer headers, and passwords in URLs, wherever they stand."""
 ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """The time, aware and in UTC."""
-        return datetime.now(UTC)  # noqa: TID251 - this is the clock that everyone else is given
 
 
 def build(
@@ -55,7 +48,7 @@ def build(
     """Wire the objects. Nothing is connected and no key is read before somebody asks; parts may be given instead."""
     return Bridge(
         db=db or store.open_database(settings.store.url, settings.data_dir, patience_seconds=patience_seconds),
-        clock=clock or SystemClock(),
+        clock=clock or system_clock(settings.data_dir),
         bell=bell or RedisBell(queue_url(settings)),
         connections=settings.connections,
         targets=settings.targets,
@@ -64,6 +57,11 @@ def build(
         max_body_bytes=settings.server.max_body_bytes,
         jitter=lambda: random.uniform(0.5, 1.5),  # noqa: S311 - back-off, not a secret
     )
+
+
+def system_clock(data_dir: Path) -> BridgeClock:
+    """The time that every process with this data folder goes by."""
+    return BridgeClock(Agreed(data_dir))
 
 
 def queue_url(settings: Settings) -> str:

@@ -116,7 +116,8 @@ def sweep(context: Context, link: int | None) -> None:
         bridge = context.bridge()
     from bridge.timekeeping import Timekeeper
 
-    rq_worker.sweep(bridge, stop, Timekeeper(bridge, context.settings().data_dir).check)
+    clock = bootstrap.system_clock(context.settings().data_dir)
+    rq_worker.sweep(bridge, stop, Timekeeper(bridge, clock).check)
 
 
 @click.command(cls=Command, hidden=True)

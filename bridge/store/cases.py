@@ -43,7 +43,7 @@ def save(tx: Tx, case: Case) -> Case:
 def find(tx: Tx, case_id: int) -> Case | None:
     """The case with that number, or `None`."""
     row = tx.execute(select(t.cases).where(t.cases.c.id == case_id)).one_or_none()
-    return None if row is None else _case(row)
+    return None if row is None else read(row)
 
 
 def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Case]:
@@ -51,7 +51,7 @@ def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Ca
     query = select(t.cases).where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None))
     if target is not None:
         query = query.where(t.cases.c.target == target)
-    return [_case(row) for row in tx.execute(query.order_by(t.cases.c.id))]
+    return [read(row) for row in tx.execute(query.order_by(t.cases.c.id))]
 
 
 def people_leaving(target: str) -> Select[int]:
@@ -96,7 +96,7 @@ def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = (
         .limit(1)
     )
     row = tx.execute(query).one_or_none()
-    return None if row is None else _case(row)
+    return None if row is None else read(row)
 
 
 def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
@@ -131,7 +131,7 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
 def of_batch(tx: Tx, batch_id: int) -> list[Case]:
     """The open cases of one batch."""
     query = select(t.cases).where(t.cases.c.batch_id == batch_id, t.cases.c.closed_at.is_(None)).order_by(t.cases.c.id)
-    return [_case(row) for row in tx.execute(query)]
+    return [read(row) for row in tx.execute(query)]
 
 
 def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:
@@ -139,7 +139,7 @@ def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, 
     query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit).offset(offset)
     if states:
         query = query.where(t.cases.c.state.in_([s.value for s in states]))
-    return [_case(row) for row in tx.execute(query)]
+    return [read(row) for row in tx.execute(query)]
 
 
 def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
@@ -342,7 +342,8 @@ def _columns(case: Case) -> dict[str, Any]:
     }
 
 
-def _case(row: Row[*tuple[Any, ...]]) -> Case:
+def read(row: Row[*tuple[Any, ...]]) -> Case:
+    """The case that a row of the table holds."""
     return Case(
         id=row.id,
         person_id=row.person_id,

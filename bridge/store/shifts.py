@@ -6,22 +6,21 @@ Facts (when somebody was removed, when a look was taken) and dates that an opera
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Column, exists, select, type_coerce, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from bridge.core.case import CaseState, longest_wait
+from bridge.core.case import longest_wait
 from bridge.core.events import EventKind
 from bridge.core.policy import Policy
-from bridge.store import cases
+from bridge.store import cases, targets
 from bridge.store import tables as t
 from bridge.store.db import Tx
 
 LONGEST_PAUSE = timedelta(hours=1)
 """How long a target is left alone at most: the longest Retry-After that is honoured."""
-
-_ALL = 1_000_000
 
 
 def shift(tx: Tx, by: timedelta) -> int:
@@ -45,26 +44,40 @@ def shift(tx: Tx, by: timedelta) -> int:
     return moved.rowcount
 
 
-def pull_in(tx: Tx, policies: Mapping[str, Policy], now: datetime) -> int:
-    """Have what is due later than it can be by itself looked at now; how many cases and targets it was.
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """What is due later than it can be by itself."""
 
-    For a clock that was put back while nobody watched it: then nobody knows by how much.
-    """
-    late = [
-        case.id
-        for case in cases.select_cases(tx, states=[s for s in CaseState if s.is_open], limit=_ALL)
-        if case.due_at is not None
-        and case.target in policies
-        and case.due_at > now + longest_wait(case, policies[case.target])
-    ]
-    moved = 0
-    for case_id in late:
-        moved += tx.execute(update(t.cases).where(t.cases.c.id == case_id, ~_is_dated()).values(due_at=now)).rowcount
-    for name, policy in policies.items():
-        for column, most in ((t.targets.c.paused_until, LONGEST_PAUSE), (t.targets.c.look_due_at, policy.drift_every)):
-            too_late = update(t.targets).where(t.targets.c.name == name, column > now + most)
-            moved += tx.execute(too_late.values({column.name: now})).rowcount
-    return moved
+    cases: tuple[int, ...]
+    pauses: tuple[str, ...]
+    """Targets whose pause ends too late."""
+    looks: tuple[str, ...]
+    """Targets that are looked at too late."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing of the kind."""
+        return not (self.cases or self.pauses or self.looks)
+
+
+def too_late(tx: Tx, policies: Mapping[str, Policy], now: datetime) -> Late:
+    """What a clock that was put back, by nobody knows how much, left for too late. Dates of operators count as right."""
+    waiting = select(t.cases).where(t.cases.c.closed_at.is_(None), t.cases.c.due_at > now, ~_is_dated())
+    found = [cases.read(row) for row in tx.execute(waiting)]
+    late = [c for c in found if c.target in policies and (c.due_at or now) > now + longest_wait(c, policies[c.target])]
+    states = [targets.state(tx, name) for name in policies]
+    return Late(
+        cases=tuple(case.id for case in late),
+        pauses=tuple(s.name for s in states if s.paused_until and s.paused_until > now + LONGEST_PAUSE),
+        looks=tuple(s.name for s in states if s.look_due_at and s.look_due_at > now + policies[s.name].drift_every),
+    )
+
+
+def pull_in(tx: Tx, late: Late, now: datetime) -> None:
+    """Have it looked at now."""
+    tx.execute(update(t.cases).where(t.cases.c.id.in_(late.cases), t.cases.c.closed_at.is_(None)).values(due_at=now))
+    tx.execute(update(t.targets).where(t.targets.c.name.in_(late.pauses)).values(paused_until=now))
+    tx.execute(update(t.targets).where(t.targets.c.name.in_(late.looks)).values(look_due_at=now))
 
 
 def _is_dated() -> ColumnElement[bool]:

@@ -67,7 +67,7 @@ def demo(context: Context, *, once: bool, host: str, port: int) -> None:
         environ = practice.environment(os.environ, POLICY | (SHORT_WATCH if once else LONG_WATCH))
         run = practice.Run(folder, environ, host=host, port=port)
         try:
-            status = _play(run, once=once)
+            status = _play(run, paper.spelled(None, context.data_dir / practice.FOLDER), once=once)
         except KeyboardInterrupt:
             paper.line()
             paper.line("Stopping; the story is not over.")
@@ -77,8 +77,11 @@ def demo(context: Context, *, once: bool, host: str, port: int) -> None:
     context.leave(status)
 
 
-def _play(run: Run, *, once: bool) -> int:
-    """Tell the story, and go on telling unless it is told once; the exit status."""
+def _play(run: Run, program: str, *, once: bool) -> int:
+    """Tell the story, and go on telling unless it is told once; the exit status.
+
+    `program`: how the command line is called for that folder.
+    """
     # Imported while `run` comes up.
     from bridge import config
     from bridge.cli.narrator import Follower, Narrator
@@ -89,7 +92,6 @@ def _play(run: Run, *, once: bool) -> int:
 
     began = time.monotonic()
     tell = Narrator()
-    paper.line("posthog-bridge: a demonstration", bold=True)
     told = run.wait(lambda seconds: tell.waiting("everything is started", seconds))
     settings = config.load(None, run.folder, run.environ)
     with ExitStack() as opened:
@@ -108,7 +110,6 @@ def _play(run: Run, *, once: bool) -> int:
             final=CaseState.CLOSED if once else CaseState.WATCHING,
             before=posthog.look(),
         )
-        program = paper.spelled(None, _shown(run.folder))
         _introduce(stage, told, program, once=once)
         status = _tell(stage)
         if once:
@@ -121,6 +122,8 @@ def _play(run: Run, *, once: bool) -> int:
 
 def _introduce(stage: Stage, told: dict[str, Any], program: str, *, once: bool) -> None:
     tell, count = stage.tell, len(stage.before.members)
+    tell.text("posthog-bridge: a demonstration", bold=True)
+    tell.text()
     tell.text(
         "The bridge is the app that Okta and Entra ID tell who has left. It takes these people out of PostHog, and "
         f"watches that they stay out. Here it works on a practice organization of {count} invented people: nothing real "
@@ -202,10 +205,6 @@ def _refuse_a_real_organization(context: Context) -> None:
 
 def _refuse(why: str) -> NoReturn:
     raise ConfigError(f"The demo acts on a practice organization only, and {why}.")
-
-
-def _shown(folder: Path) -> Path:
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

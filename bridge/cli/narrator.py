@@ -120,6 +120,7 @@ class Follower:
         self._now = now
         self.look_after = look_after
         self._told: dict[int, int] = {}
+        self._has_told_what_lives_on = False
         self._looks: dict[int, int] = {}
 
     def case_of(self, user_name: str) -> int:
@@ -181,11 +182,15 @@ class Follower:
         before = moments[told - 1] if told else None
         for moment in moments[told:]:
             says = moment.says
+            if self._has_told_what_lives_on:
+                says = says.removesuffix(f" {story.ENDED}")
+            self._has_told_what_lives_on |= says.endswith(story.ENDED)
             is_planned_anew = moment.kind == "case.planned" and before is not None and before.kind.startswith("step.")
             if is_planned_anew and before is not None and before.says.startswith(TOUCHED_OWNERS):
                 says = f"Looked again. {says}"
-            # After another step the rest of the plan is what was told already.
-            if not is_planned_anew or says != moment.says:
+            elif is_planned_anew:
+                says = ""  # after any other step the rest of the plan is what was told already
+            if says:
                 self._narrator.says("bridge", prefix + says, moment.at - asked_at)
             before = moment
         self._told[view.case.id] = len(moments)

@@ -1,6 +1,6 @@
 """A `run` of one's own to practise on: a folder made anew, an environment that leads nowhere real, a child process.
 
-May import: `children`, `config`, `queue_server`, `ports`.
+May import: `children`, `queue_server`, `refusals`, `run_file`, `ports`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bridge import refusals, run_file
 from bridge.children import python_path
 from bridge.ports import Declined, Unavailable
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
@@ -50,22 +51,23 @@ class RunEnded(Unavailable):
 def fresh_folder(data_dir: Path) -> Iterator[Path]:
     """The folder `demo` in the data folder, empty, and ours for as long as this lasts.
 
-    Raises: `Unavailable` when another demonstration or its `run` has it; `Declined` when a folder of that name was not
-    made by us; `OSError`.
+    Raises: `Unavailable` when another demonstration or its `run` has it, or when it cannot be written; `Declined` when
+    a folder of that name was not made by us.
     """
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder = data_dir / FOLDER
-    lock = os.open(data_dir / f"{FOLDER}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    folder, lock = data_dir / FOLDER, -1
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = os.open(data_dir / f"{FOLDER}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            _lock(lock, folder)
+            _empty(folder)
         except OSError as error:
-            busy = f"Another demo works in {folder}{_where(folder)}. Stop it, or choose another folder with --data."
-            raise Unavailable(busy) from error
-        _empty(folder)
+            said = f"{run_file.shown(folder)} cannot be used: {refusals.why(error)}."
+            raise Unavailable(f"{said} Choose another folder with --data.") from error
         yield folder
     finally:
-        os.close(lock)
+        if lock >= 0:
+            os.close(lock)
 
 
 def environment(environ: Mapping[str, str], policy: Mapping[str, str]) -> dict[str, str]:
@@ -104,8 +106,7 @@ class Run:
         """
         began = time.monotonic()
         while True:
-            with suppress(OSError, ValueError):
-                told: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+            if told := _told(self.folder):
                 return told
             self.check()
             seconds = time.monotonic() - began
@@ -159,10 +160,19 @@ class Run:
         return " ".join(said) or f"{how}; its log is {self._log}."
 
 
+def _lock(lock: int, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        url = _told(folder).get("url")
+        where = run_file.shown(folder) + (f" ({url})" if url else "")
+        raise Unavailable(f"Another demo works in {where}. Stop it, or choose another folder with --data.") from error
+
+
 def _empty(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file() and any(folder.iterdir())):
         raise Declined(
-            f"{folder} would be emptied, and no demo has made it.",
+            f"{run_file.shown(folder)} would be emptied, and no demo has made it.",
             remedy="Move it away, or choose another folder with --data.",
         )
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -189,22 +199,16 @@ def _locked(folder: Path) -> DataLock:
             return DataLock(folder)
         except DataFolderBusy as error:
             if time.monotonic() > deadline:
-                busy = f"A run works in {folder}{_where(folder)}. Stop it, or choose another folder with --data."
-                raise Unavailable(busy) from error
+                raise Unavailable(run_file.who_has(folder)) from error
             time.sleep(POLL_SECONDS)
 
 
 def _told(folder: Path) -> dict[str, Any]:
     try:
-        told: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        told: dict[str, Any] = json.loads((folder / run_file.NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return told
-
-
-def _where(folder: Path) -> str:
-    told = _told(folder)
-    return f" ({told['url']})" if "url" in told else ""
 
 
 def _is_there(pid: int) -> bool:

@@ -158,6 +158,7 @@ def connect(stage: Stage) -> None:
 def a_member_leaves(stage: Stage) -> None:
     """A plain member, with an old invite in another spelling."""
     stage.tell.title("1. A member leaves: Maya Okafor, in Okta")
+    stage.tell.text("An old invite for her, in another spelling, is still listed in PostHog.", dim=True)
     asked_at = stage.now()
     stage.heard("Okta", stage.okta.deactivate(MAYA), asked_at)
     case_id = stage.expect(MAYA, state=stage.final, is_member=False)
@@ -276,8 +277,8 @@ def the_watch(stage: Stage) -> None:
     ids = [e.case_id for e in watched]
     stage.tell.title("7. The watch: does anybody come back?")
     stage.tell.text(
-        "One look serves everybody. A case is closed when nobody came back until the end of its watch, which begins "
-        "anew at each return.",
+        "Whoever is due together shares one look. A case is closed when nobody came back until the end of its watch, "
+        "which begins anew at each return.",
         dim=True,
     )
     began, first = time.monotonic(), stage.now()

@@ -166,6 +166,16 @@ def test_two_owners_leaving_together_leave_the_successor_as_owner(bridge, world,
         assert any("was made owner" in todo.text and "billing" in todo.text for todo in cases.todos(tx))
 
 
+def test_a_leaver_is_not_asked_to_confirm_the_billing(bridge, world, okta, settle):
+    world.remove_member(SAMUEL)
+    okta.deactivate(okta.create(GRACE))
+    settle(minutes=2)
+
+    with bridge.db.read() as tx:
+        asked = [todo.text for todo in cases.todos(tx) if "was made owner" in todo.text]
+    assert asked == [f"{NOOR} was made owner: confirm that billing and payment notices can be reached and paid."]
+
+
 def test_when_the_successor_leaves_too_the_last_owner_is_held(bridge, world, okta, settle):
     for address in (GRACE, SAMUEL, NOOR):
         okta.deactivate(okta.create(address))

@@ -102,6 +102,26 @@ def started(tmp_path, runtime, once) -> Iterator[Demo]:
 
 
 @pytest.mark.process
+def test_a_second_demonstration_on_the_same_folder_says_so(once, runtime):
+    once.until("Before it begins")
+    url = once.told["url"]
+    second = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", "demo", "--once"],
+        cwd=once.folder,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE), "XDG_RUNTIME_DIR": str(runtime)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+
+    assert second.returncode == 3
+    assert second.stderr.startswith("Another demo works in ")
+    assert f"({url}). Stop it, or choose another folder with --data.\n" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+@pytest.mark.process
 def test_ctrl_c_during_the_story_ends_everything_warmly(started):
     pids = started.told["pids"]
     os.killpg(started.process.pid, signal.SIGINT)
@@ -153,26 +173,6 @@ def test_somebody_who_gets_in_again_and_again_is_told_as_not_expected(started):
 
 
 @pytest.mark.process
-def test_a_second_demonstration_on_the_same_folder_says_so(once, runtime):
-    once.until("Before it begins")
-    url = once.told["url"]
-    second = subprocess.run(
-        [sys.executable, "-m", "bridge.cli", "demo", "--once"],
-        cwd=once.folder,
-        env=os.environ | {"PYTHONPATH": str(PACKAGE), "XDG_RUNTIME_DIR": str(runtime)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
-
-    assert second.returncode == 3
-    assert second.stderr.startswith("Another demo works in ")
-    assert f"({url}). Stop it, or choose another folder with --data.\n" in second.stderr
-    assert second.stderr.count("\n") == 1
-
-
-@pytest.mark.process
 def test_the_story_is_told_and_ends_well(once):
     assert once.end() == 0, once.out
     story = " ".join(once.out.split())
@@ -190,9 +190,8 @@ def test_the_story_is_told_and_ends_well(once):
         "Looked again. Planned: step down grace.lindqvist@example.com",
         "Removed grace.lindqvist@example.com (member)",
         "PostHog Noor Haddad is an owner.",
-        "12 removals in 60 minutes (4 done, 8 to come) in an organization of 20; 4 go without approval.",
+        "12 removals in 60 minutes (4 done, 8 to come) in an organization that had 24 members; 4 go without approval.",
         "All 8 cases ended by themselves: active again in okta before anything was done.",
-        "Looked at PostHog again:",
         f"{MAYA}: Closed: out of the organization, and stayed out.",
         "the chain holds",
         "All is as it should be.",
@@ -202,6 +201,7 @@ def test_the_story_is_told_and_ends_well(once):
         found = re.search(re.escape(point), story[at:])
         assert found is not None, f"{point!r} is not told after {story[max(0, at - 200) : at]!r}"
         at += found.end()
+    assert "Looked at PostHog again:" in story
     for case_id in (1, 2, 3, 4, 5):
         assert re.search(rf"page +http://127\.0\.0\.1:\d+/cases/{case_id}\b", once.out)
     assert max(map(len, once.out.splitlines())) <= 80

@@ -205,8 +205,8 @@ def _tell(context: Context, opened: Sequence[Case], repeated: int, *, as_json: b
     bridge = context.bridge()
     if as_json:
         with bridge.db.read() as tx:
-            found = views.rows(tx, only=[c.id for c in opened], limit=len(opened))
-        paper.as_json([contract.case_out(v, bridge.clock.now()) for v in reversed(found)])
+            found = views.rows(tx, only=sorted(c.id for c in opened), limit=len(opened))
+        paper.as_json([contract.case_out(v, bridge.clock.now()) for v in found])
         return
     also = f"; {repeated} of them open before, and yours now" if repeated else ""
     paper.line(f"{counted(len(opened), 'case')} open{also}.", fg="green")

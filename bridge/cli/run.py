@@ -60,6 +60,7 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
         "public_url": settings.server.public_url,
         "data_dir": settings.data_dir,
         "program": paper.spelled(settings.config_file, settings.data_dir),
+        "is_sandbox": settings.is_sandbox,
     }
     if parent:
         bridge = bootstrap.build(settings, patience_seconds=serving.PATIENCE_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -43,7 +43,7 @@ def save(tx: Tx, case: Case) -> Case:
 def find(tx: Tx, case_id: int) -> Case | None:
     """The case with that number, or `None`."""
     row = tx.execute(select(t.cases).where(t.cases.c.id == case_id)).one_or_none()
-    return None if row is None else read(row)
+    return None if row is None else _case(row)
 
 
 def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Case]:
@@ -51,7 +51,7 @@ def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Ca
     query = select(t.cases).where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None))
     if target is not None:
         query = query.where(t.cases.c.target == target)
-    return [read(row) for row in tx.execute(query.order_by(t.cases.c.id))]
+    return [_case(row) for row in tx.execute(query.order_by(t.cases.c.id))]
 
 
 def people_leaving(target: str) -> Select[int]:
@@ -96,7 +96,7 @@ def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = (
         .limit(1)
     )
     row = tx.execute(query).one_or_none()
-    return None if row is None else read(row)
+    return None if row is None else _case(row)
 
 
 def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
@@ -131,7 +131,7 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
 def of_batch(tx: Tx, batch_id: int) -> list[Case]:
     """The open cases of one batch."""
     query = select(t.cases).where(t.cases.c.batch_id == batch_id, t.cases.c.closed_at.is_(None)).order_by(t.cases.c.id)
-    return [read(row) for row in tx.execute(query)]
+    return [_case(row) for row in tx.execute(query)]
 
 
 def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:
@@ -139,7 +139,12 @@ def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, 
     query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit).offset(offset)
     if states:
         query = query.where(t.cases.c.state.in_([s.value for s in states]))
-    return [read(row) for row in tx.execute(query)]
+    return found(tx, query)
+
+
+def found(tx: Tx, query: Select[*tuple[Any, ...]]) -> list[Case]:
+    """The cases whose rows the query selects."""
+    return [_case(row) for row in tx.execute(query)]
 
 
 def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
@@ -187,18 +192,24 @@ class StepDone:
 
 def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
     """Every step that was sent for the case, in order."""
-    rows = tx.execute(select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
-    return [
-        StepDone(
-            canonical=r.canonical,
-            says=r.says,
-            started_at=r.started_at,
-            ended_at=r.ended_at,
-            status=r.status,
-            result=r.result,
+    return steps_of_each(tx, [case_id])[case_id]
+
+
+def steps_of_each(tx: Tx, case_ids: Collection[int]) -> dict[int, list[StepDone]]:
+    """Every step that was sent for each of the cases, in order."""
+    steps: dict[int, list[StepDone]] = {case_id: [] for case_id in case_ids}
+    for r in tx.execute(select(t.steps).where(t.steps.c.case_id.in_(case_ids)).order_by(t.steps.c.id)):
+        steps[r.case_id].append(
+            StepDone(
+                canonical=r.canonical,
+                says=r.says,
+                started_at=r.started_at,
+                ended_at=r.ended_at,
+                status=r.status,
+                result=r.result,
+            )
         )
-        for r in rows
-    ]
+    return steps
 
 
 def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
@@ -342,8 +353,7 @@ def _columns(case: Case) -> dict[str, Any]:
     }
 
 
-def read(row: Row[*tuple[Any, ...]]) -> Case:
-    """The case that a row of the table holds."""
+def _case(row: Row[*tuple[Any, ...]]) -> Case:
     return Case(
         id=row.id,
         person_id=row.person_id,

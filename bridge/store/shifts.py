@@ -63,7 +63,7 @@ class Late:
 def too_late(tx: Tx, policies: Mapping[str, Policy], now: datetime) -> Late:
     """What a clock that was put back, by nobody knows how much, left for too late. Dates of operators count as right."""
     waiting = select(t.cases).where(t.cases.c.closed_at.is_(None), t.cases.c.due_at > now, ~_is_dated())
-    found = [cases.read(row) for row in tx.execute(waiting)]
+    found = cases.found(tx, waiting)
     late = [c for c in found if c.target in policies and (c.due_at or now) > now + longest_wait(c, policies[c.target])]
     states = [targets.state(tx, name) for name in policies]
     return Late(

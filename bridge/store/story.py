@@ -57,6 +57,20 @@ BY_AUDIT = {
 }
 """What an audit entry of each kind says; those left out are said by the events, the steps or the looks."""
 
+MARKS = {
+    "case.planned": "planned",
+    "case.held": "held",
+    "case.closed": "ended",
+    "case.reactivated": "ended",
+    "case.returned": "back",
+    "step.done": "step",
+    "step.gone": "step",
+    "step.found_done": "step",
+    "step.failed": "failed",
+    "target.paused": "failed",
+}
+"""How an audit entry of each kind is drawn; the others only moved the case on."""
+
 STEP_VERBS = {"cancel": "Cancelled", "step": "Stepped", "promote": "Promoted", "remove": "Removed"}
 """The first word of a step, once it is done."""
 
@@ -67,6 +81,8 @@ class Moment:
 
     at: datetime
     says: str
+    mark: str
+    """What it is, for drawing it: `heard`, `moved`, `planned`, `held`, `step`, `failed`, `look`, `back` or `ended`."""
     kind: str = ""
     """The audit entry's, where it comes from one."""
 
@@ -129,16 +145,19 @@ def access(view: CaseView, now: datetime) -> str:
     return f"Had access for {lasting(lasted)} after the request.{again}"
 
 
-def batch_access(batch: Batch, now: datetime) -> str:
-    """How many of a batch are still in, and for how long the first of them; empty when none is."""
-    inside = [
+def inside(batch: Batch) -> list[datetime]:
+    """When the removal of each of the batch who is still in was asked for."""
+    return [
         c.opened_at
         for c in batch.cases
         if c.removed_at is None and any(isinstance(s, RemoveMember) for s in c.plan.steps)
     ]
-    if not inside:
-        return ""
-    return f"{len(inside)} STILL IN, the first {lasting(now - min(inside))} after the request."
+
+
+def batch_access(batch: Batch, now: datetime) -> str:
+    """How many of a batch are still in, and for how long the first of them; empty when none is."""
+    asked = inside(batch)
+    return f"{len(asked)} STILL IN, the first {lasting(now - min(asked))} after the request." if asked else ""
 
 
 def _pending(case: Case, now: datetime) -> str:
@@ -162,7 +181,7 @@ def _heard(event: IdentityEvent) -> Moment:
         said += " As an emergency: no settling, no limit."
     if event.effective_at is not None:
         said += f" Not before {utc(event.effective_at)}."
-    return Moment(at=event.received_at, says=said)
+    return Moment(at=event.received_at, says=said, mark="heard")
 
 
 def _entries(view: CaseView) -> Iterator[Moment]:
@@ -190,7 +209,9 @@ def _entries(view: CaseView) -> Iterator[Moment]:
                 reason=facts.get("reason", ""),
             )
         if said:
-            yield Moment(at=kept.entry.at, says=said, kind=kind)
+            is_asked = kind == "case.planned" and bool(facts.get("holds"))
+            mark = "held" if is_asked else MARKS.get(kind, "moved")
+            yield Moment(at=kept.entry.at, says=said, mark=mark, kind=kind)
 
 
 def _planned(facts: Mapping[str, Any], personal: Mapping[str, Any]) -> str:
@@ -229,21 +250,21 @@ def _unanswered(step: StepDone) -> Iterator[Moment]:
     """Steps that the audit log does not tell of: refused for the whole target, or without an answer."""
     at = step.ended_at or step.started_at
     if step.result == "refused":
-        yield Moment(at=at, says=f"PostHog did not take it now: {step.says}. It stays planned.")
+        yield Moment(at=at, says=f"PostHog did not take it now: {step.says}. It stays planned.", mark="failed")
     elif step.result == "sent":
-        yield Moment(at=at, says=f"Sent to PostHog: {step.says}. No answer is kept yet.")
+        yield Moment(at=at, says=f"Sent to PostHog: {step.says}. No answer is kept yet.", mark="step")
 
 
 def _looks(checks: tuple[tuple[datetime, str], ...]) -> Iterator[Moment]:
     """The looks of the watch; a run of equal ones is one sentence for its first and one for all the others."""
     for result, run in groupby(checks, key=lambda c: c[1]):
-        looks = [at for at, _ in run]
-        yield Moment(at=looks[0], says=f"Looked again: {_seen(result)}.")
+        looks, mark = [at for at, _ in run], "look" if result == "absent" else "back"
+        yield Moment(at=looks[0], says=f"Looked again: {_seen(result)}.", mark=mark)
         if len(looks) == 2:
-            yield Moment(at=looks[1], says=f"Looked again: still {_seen(result)}.")
+            yield Moment(at=looks[1], says=f"Looked again: still {_seen(result)}.", mark=mark)
         elif len(looks) > 2:
             said = f"Looked {len(looks) - 1} more times since {utc(looks[0])}: {_seen(result)} each time."
-            yield Moment(at=looks[-1], says=said)
+            yield Moment(at=looks[-1], says=said, mark=mark)
 
 
 def _seen(result: str) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Text, func, or_, select, type_coerce
+from sqlalchemy import case as sql_case
 
 from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
-from bridge.core.plan import HoldCode, RemoveMember
+from bridge.core.plan import RemoveMember
 from bridge.core.wording import counted, lasting
 from bridge.ports import QueueState
 from bridge.store import audit, batches, cases, inbox, targets
@@ -30,10 +31,11 @@ LONG_PAUSE = timedelta(minutes=10)
 OVERDUE = timedelta(minutes=5)
 """Work that lies for longer than this, at a target that nobody looks at, means that no worker runs."""
 
-_ALL = 1_000_000
+NO_HOLDS, REMOVES, OBSERVED = '%"holds":[]%', '%"do":"remove_member"%', '%"code":"observe_only"%'
+"""How the stored plan says that nothing holds, that it ends a membership, that the bridge only observed.
 
-NO_HOLDS = '%"holds":[]%'
-"""How the stored plan says that nothing holds. Quotes inside a text are escaped there, so no name can contain it."""
+Quotes inside a text are escaped there, so no name can contain one of these.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,17 +131,21 @@ def status(tx: Tx, *, connections: Iterable[str], names: Iterable[str], queue: Q
         batches=batches.waiting_batches(tx),
         todos=tuple(cases.todos(tx)),
         troubles=tuple(_troubles(tx, states, now)),
-        still_in=sum(_waits_in(c) for c in cases.select_cases(tx, states=[CaseState.HELD], limit=_ALL)),
+        still_in=_still_in(tx),
     )
 
 
 def needing_a_person(tx: Tx) -> tuple[int, ...]:
-    """The cases that nothing moves in the right direction without a human decision; `core.case.needs_a_person`."""
+    """The cases that nothing moves in the right direction without a human decision; `core.case.needs_a_person`.
+
+    Those whose people are still in come first, the longest waiting before all.
+    """
+    plan, is_in_again = type_coerce(t.cases.c.plan, Text), t.cases.c.removed_at.is_(None) | t.cases.c.is_back
     query = (
         select(t.cases.c.id)
         .where(t.cases.c.closed_at.is_(None))
-        .where(or_(t.cases.c.state == CaseState.HELD.value, type_coerce(t.cases.c.plan, Text).not_like(NO_HOLDS)))
-        .order_by(t.cases.c.id)
+        .where(or_(t.cases.c.state == CaseState.HELD.value, plan.not_like(NO_HOLDS)))
+        .order_by(sql_case((plan.like(REMOVES) & is_in_again, 0), else_=1), t.cases.c.opened_at, t.cases.c.id)
     )
     return tuple(tx.execute(query).scalars())
 
@@ -148,17 +154,27 @@ def rows(
     tx: Tx,
     *,
     states: Sequence[CaseState] = (),
-    only: Collection[int] | None = None,
+    only: Sequence[int] | None = None,
     limit: int = 200,
     leaving_out: Collection[int] = (),
 ) -> list[CaseView]:
-    """Cases in those states (all when none is given), newest first; `only` those numbers, when given."""
-    if only is not None:
-        chosen = sorted((i for i in only if i not in leaving_out), reverse=True)[:limit]
-        found = [c for c in (cases.find(tx, i) for i in chosen) if c is not None]
-    else:
-        found = cases.select_cases(tx, states=states, limit=limit)
-    return [_view(tx, c, tuple(cases.steps_of(tx, c.id))) for c in found]
+    """Cases in those states (all when none is given), newest first; `only` those numbers, in their order, when given."""
+    if only is None:
+        return views_of(tx, cases.select_cases(tx, states=states, limit=limit))
+    chosen = [i for i in only if i not in leaving_out][:limit]
+    known = {c.id: c for c in cases.found(tx, select(t.cases).where(t.cases.c.id.in_(chosen)))}
+    return views_of(tx, [known[i] for i in chosen if i in known])
+
+
+def views_of(tx: Tx, found: Sequence[Case]) -> list[CaseView]:
+    """The cases with their steps and access, in two queries however many they are."""
+    steps = cases.steps_of_each(tx, [c.id for c in found])
+    back = {c.id for c in found if c.is_back}
+    returned = select(t.audit.c.case_id, func.max(t.audit.c.at).label("last")).where(
+        t.audit.c.case_id.in_(back), t.audit.c.kind == "case.returned"
+    )
+    back_since = {r.case_id: r.last for r in tx.execute(returned.group_by(t.audit.c.case_id))} if back else {}
+    return [_view(c, tuple(steps[c.id]), back_since.get(c.id)) for c in found]
 
 
 def one(tx: Tx, case_id: int) -> CaseView | None:
@@ -168,7 +184,7 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         return None
     kept = tuple(audit.read(tx, case_id=case_id))
     kept = tuple(sorted((*kept, *_pauses(tx, case, kept)), key=lambda k: k.seq))
-    short = _view(tx, case, tuple(cases.steps_of(tx, case_id)))
+    (short,) = views_of(tx, [case])
     return CaseView(
         case=case,
         approver=short.approver,
@@ -205,16 +221,15 @@ def newest_entry_at(tx: Tx) -> datetime | None:
     return tx.execute(select(t.audit.c.at).order_by(t.audit.c.seq.desc()).limit(1)).scalar()
 
 
-def _view(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> CaseView:
+def _view(case: Case, steps: tuple[StepDone, ...], back_since: datetime | None) -> CaseView:
     removed = [s.canonical for s in steps if s.result == "done" and s.canonical.startswith("remove_member ")]
-    return CaseView(case=case, approver=approver(case, removed), access=_access(tx, case, steps), steps=steps)
+    return CaseView(case=case, approver=approver(case, removed), access=_access(case, steps, back_since), steps=steps)
 
 
-def _access(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> Access:
+def _access(case: Case, steps: tuple[StepDone, ...], back_since: datetime | None) -> Access:
     removed = [s for s in steps if s.result == "done" and s.canonical.startswith("remove_member ")]
     answered = {s.canonical for s in removed}
     planned = [s.canonical for s in case.plan.steps if isinstance(s, RemoveMember)]
-    back_since = None
     still_in: bool | None
     if case.state is CaseState.CANCELLED or case.is_back:
         still_in = True if case.is_back else None
@@ -223,10 +238,6 @@ def _access(tx: Tx, case: Case, steps: tuple[StepDone, ...]) -> Access:
     else:
         is_out = case.state in {CaseState.WATCHING, CaseState.CLOSED} or bool(removed)
         still_in = False if is_out else None
-    if case.is_back:
-        back_since = tx.execute(
-            select(func.max(t.audit.c.at)).where(t.audit.c.case_id == case.id, t.audit.c.kind == "case.returned")
-        ).scalar()
     ended = removed[0].ended_at if removed else None
     if still_in and back_since is None:
         ended = None
@@ -279,6 +290,13 @@ def _troubles(tx: Tx, states: Iterable[TargetState], now: datetime) -> Iterable[
             )
 
 
-def _waits_in(case: Case) -> bool:
-    observed = any(h.code is HoldCode.OBSERVE_ONLY for h in case.plan.blocking)
-    return observed and case.removed_at is None and any(isinstance(s, RemoveMember) for s in case.plan.steps)
+def _still_in(tx: Tx) -> int:
+    """How many wait from the time when the bridge only observed, and are members."""
+    plan = type_coerce(t.cases.c.plan, Text)
+    query = select(func.count()).where(
+        t.cases.c.state == CaseState.HELD.value,
+        t.cases.c.removed_at.is_(None),
+        plan.like(OBSERVED),
+        plan.like(REMOVES),
+    )
+    return int(tx.execute(query).scalar_one())

@@ -17,14 +17,21 @@ from bridge.web.scim_answers import answer_to, log_failure
 
 
 def create_app(
-    bridge: Bridge, *, public_url: str = "", data_dir: Path | None = None, program: str = "python3 -m bridge"
+    bridge: Bridge,
+    *,
+    public_url: str = "",
+    data_dir: Path | None = None,
+    program: str = "python3 -m bridge",
+    is_sandbox: bool = False,
 ) -> Flask:
     """The WSGI application over the wired objects.
 
     `public_url` is the address that identity providers use, without a slash at its end; empty means the request's own.
     `data_dir` is where the status page's login is kept; without it there is no such page. `program`: see `admin`.
+    `is_sandbox`: the status page tells a newcomer how to practise.
     """
-    app = Flask(__name__)
+    # What is static belongs to the status page, and has its guard and headers.
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = bridge.max_body_bytes
     # A redirect would go out as http:// behind a proxy that ends TLS, and take the token with it.
     app.url_map.strict_slashes = False
@@ -32,7 +39,8 @@ def create_app(
     for blueprint in (health.blueprint(bridge), scim.blueprint(bridge, public_url=public_url)):
         app.register_blueprint(blueprint)
     if data_dir is not None:
-        app.register_blueprint(admin.blueprint(bridge, data_dir=data_dir, public_url=public_url, program=program))
+        page = admin.blueprint(bridge, data_dir=data_dir, public_url=public_url, program=program, is_sandbox=is_sandbox)
+        app.register_blueprint(page)
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:

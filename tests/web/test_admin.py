@@ -11,6 +11,7 @@ from bridge.web import create_app
 from tests.players import BEN, MAYA, Idp
 
 LOCAL = {"HTTP_HOST": "127.0.0.1:8080"}
+OWN_SCRIPT = '<script src="/static/live.js" defer>'
 
 
 @pytest.fixture
@@ -128,21 +129,67 @@ def test_loopback_and_the_public_name_are_not_foreign(stranger, host):
     assert page(stranger, HTTP_HOST=host).status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/cases/1"])
-def test_nothing_is_kept_framed_or_run(admin, path):
-    headers = page(admin, path).headers
+EVERYWHERE = ("/", "/live", "/cases/1", "/cases/1/live", "/cases/99/live", "/login", "/static/live.js", "/static/none")
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_nothing_is_kept_framed_or_run_but_the_script_beside_the_page(admin, okta, settle, path):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=3)
+
+    with page(admin, path) as reply:
+        text = reply.text
+        headers = reply.headers
 
     assert headers["Cache-Control"] == "no-store"
-    assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
-    assert "script" not in page(admin, path).text
+    assert headers["X-Frame-Options"] == "DENY"
+    rules = dict(rule.partition(" ")[::2] for rule in headers["Content-Security-Policy"].split("; "))
+    assert rules.pop("default-src") == "'none'"
+    assert set(rules.values()) == {"'self'", "'none'"}
+    if headers["Content-Type"].startswith("text/html"):
+        assert set(re.findall(r"<script[^>]*>[^<]*", text)) <= {OWN_SCRIPT}
+        assert not re.search(r"""\s(on\w+|style)\s*=|javascript:|data:""", text)
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_a_foreign_host_gets_nothing_at_all(admin, path):
+    reply = page(admin, path, HTTP_HOST="evil.example")
+
+    assert reply.status_code == 400
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/live", "/cases/1/live"])
+def test_when_the_session_is_over_the_part_says_so_and_how_to_get_in(stranger, admin, clock, path):
+    clock.advance(hours=13)
+
+    reply = page(admin, path)
+
+    assert reply.status_code == 401
+    assert reply.text.startswith('<div id="live"')
+    assert "Your session is over" in reply.text
+    assert "python3 -m bridge admin link" in reply.text
+
+
+@pytest.mark.parametrize("path", ["/", "/cases/1"])
+def test_the_part_that_changes_is_what_the_page_shows(admin, okta, settle, path):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=3)
+
+    whole, part = page(admin, path).text, page(admin, path.rstrip("/") + "/live").text
+
+    inner = re.search(r'<div id="live"[^>]*>(.*)</div>', part, re.DOTALL).group(1)
+    assert "Looked" in inner or "look" in inner
+    assert inner in whole
+    assert "<html" not in part
 
 
 def test_pages_escape_what_an_idp_sends(admin, okta, settle):
     okta.deactivate(okta.create('<script>alert("x")</script>\u202e@example.com', external_id='"><img src=x>'))
     settle(minutes=2)
 
-    for path in ("/", "/cases/1"):
-        text = page(admin, path).text
+    for path in ("/", "/live", "/cases/1", "/cases/1/live"):
+        text = page(admin, path).text.replace(OWN_SCRIPT, "")
         assert "<script" not in text
         assert "<img" not in text
         assert "\u202e" not in text
@@ -160,8 +207,8 @@ def test_what_needs_a_person_comes_first_with_why_and_the_command(admin, okta, e
     digest = re.search(r"--digest ([0-9a-f]{12})", said).group(1)
     order = [
         "1 thing needs a person",
-        f"Case 1 : {BEN} at main",
-        "STILL IN, 12 min after the request.",
+        f"{BEN} Case 1 at main, asked by okta",
+        "STILL IN 12 min after the request.",
         "okta says gone, entra says active.",
         "Deactivate the person there too",
         f"python3 -m bridge release 1 --digest {digest} --reason",
@@ -177,6 +224,9 @@ def test_what_needs_a_person_comes_first_with_why_and_the_command(admin, okta, e
 def test_a_quiet_page_says_so(admin):
     said = words(page(admin))
     assert "Nothing needs a person" in said
+    assert "Ready, and nothing heard yet" in said
+    assert "https://bridge.example.com/scim/v2/entra" in said
+    assert "python3 -m bridge token create entra" in said
     assert "Connection entra never heard from" in said
 
 
@@ -236,3 +286,46 @@ def test_the_style_is_served_beside_it_and_scim_needs_no_session(stranger):
 
 def test_without_a_data_folder_there_is_no_page(bridge):
     assert page(Client(create_app(bridge))).status_code == 404
+
+
+def test_a_fresh_sandbox_tells_how_to_practise(bridge, tmp_path):
+    client = Client(create_app(bridge, data_dir=tmp_path, is_sandbox=True))
+    page(client, f"/login?token={login.new_login_token(tmp_path)}")
+
+    said = words(page(client))
+
+    assert "A sandbox to practise in" in said
+    assert f"python3 -m bridge remove {MAYA} --reason resigned" in said
+
+
+def test_what_is_on_its_way_shows_how_far_it_is(admin, okta, clock):
+    okta.deactivate(okta.create(MAYA))
+    clock.advance(seconds=20)
+
+    reply = page(admin)
+
+    assert "Settles until 09:01:00 UTC, 40 s left" in words(reply)
+    assert 'max="60.0" value="20.0"' in reply.text
+
+
+def test_a_watch_is_a_strip_that_says_the_same_in_words(admin, okta, world, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(hours=2)
+    world.login(MAYA)
+    settle(hours=1)
+
+    for path in ("/", "/cases/1"):
+        text = page(admin, path).text
+        (said,) = re.findall(r'class="strip[^"]*" role="img" aria-label="([^"]+)"', text)
+        assert "met 1 time, first on 2026-11-20 11:10:00 UTC; the watch ends in" in said
+        assert text.count('class="met"') == 1
+
+
+def test_who_had_access_for_how_long_stays_readable_when_it_is_over(stranger, tmp_path, okta, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(hours=25)
+    page(stranger, f"/login?token={login.new_login_token(tmp_path)}")
+
+    said = words(page(stranger))
+
+    assert f"{MAYA} main 50 min ago 1 min out of the organization, and stayed out" in said

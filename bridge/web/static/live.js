@@ -15,8 +15,8 @@
   const contact = { says: document.getElementById("contact-says"), at: document.getElementById("contact-at") };
   const root = document.documentElement;
 
-  let serverAhead = Date.parse(live.dataset.now) - Date.now(); // milliseconds that the server's clock is ahead of ours
-  let answeredAt = Date.now();
+  let answeredAt = Date.parse(live.dataset.now); // the server's time in its last answer
+  let serverAhead = answeredAt - Date.now(); // milliseconds that its clock is ahead of ours
   let failures = 0;
   let timer = 0;
   let isAsking = false;
@@ -24,7 +24,7 @@
   root.classList.add("has-script", "is-live");
   contact.says.textContent = "Live at";
 
-  const serverNow = () => (failures > 1 ? answeredAt : Date.now()) + serverAhead;
+  const serverNow = () => (failures > 1 ? answeredAt : Date.now() + serverAhead);
   const clock = (moment) => new Date(moment).toISOString().slice(11, 19) + " UTC";
 
   // The same words as bridge/core/wording.py.
@@ -109,18 +109,16 @@
   }
 
   function tellLost() {
-    const since = answeredAt + serverAhead;
     contact.says.textContent = "No contact since";
-    contact.at.textContent = clock(since);
+    contact.at.textContent = clock(answeredAt);
     root.classList.replace("is-live", "is-lost");
-    const words = `No contact with the bridge since ${clock(since)}. What you see is how it was then. `
+    const words = `No contact with the bridge since ${clock(answeredAt)}. What you see is how it was then. `
       + "Is `run` still running? This page goes on asking.";
     if (notice.textContent !== words) notice.textContent = words;
   }
 
   function tellFound() {
     failures = 0;
-    answeredAt = Date.now();
     notice.textContent = "";
     contact.says.textContent = "Live at";
     root.classList.replace("is-lost", "is-live");
@@ -137,10 +135,17 @@
       if (answer.status >= 500) throw new Error(String(answer.status));
       const html = await answer.text();
       tellFound();
-      show(html);
-      if (live.dataset.now) serverAhead = Date.parse(live.dataset.now) - Date.now();
+      try {
+        show(html);
+      } catch (mistake) {
+        reportError(mistake);
+      }
+      if (live.dataset.now) {
+        answeredAt = Date.parse(live.dataset.now);
+        serverAhead = answeredAt - Date.now();
+      }
       // A page that takes long to make is asked for less often. Without a session it waits for a new one.
-      wait = answer.ok ? Math.max(EVERY, 20 * (Date.now() - began)) : LONGEST;
+      wait = answer.ok ? Math.max(EVERY, 4 * (Date.now() - began)) : LONGEST;
     } catch {
       failures += 1;
       wait = Math.min(LONGEST, 500 * 2 ** failures);

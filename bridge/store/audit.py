@@ -20,9 +20,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from bridge.store import tables as t
+from bridge.store.hot import Hot, insertion
 
 if TYPE_CHECKING:
     from bridge.store.db import Tx
+
+_HEAD = Hot(lambda: select(t.audit_head.c.seq, t.audit_head.c.hash).with_for_update())
+_MOVE_HEAD = Hot(lambda to, link: update(t.audit_head).values(seq=to, hash=link))
+_INSERT = Hot(lambda: insertion(t.audit))
+_INSERT_PERSONAL = Hot(lambda: insertion(t.audit_personal))
 
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
@@ -75,7 +81,7 @@ def key_in(folder: Path) -> bytes:
 
 def append(tx: Tx, entries: Sequence[Entry], key: bytes) -> None:
     """Append the entries in order, numbered from the locked head row. The last statements before a commit."""
-    head = tx.execute(select(t.audit_head.c.seq, t.audit_head.c.hash).with_for_update()).one_or_none()
+    head = _HEAD.first(tx)
     seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
     for entry in entries:
         seq += 1
@@ -94,11 +100,11 @@ def append(tx: Tx, entries: Sequence[Entry], key: bytes) -> None:
             "previous": previous,
         }
         previous = _link(key, row)
-        tx.execute(insert(t.audit).values(**row, hash=previous))
+        _INSERT.run(tx, **row, hash=previous)
         if entry.personal:
-            tx.execute(insert(t.audit_personal).values(seq=seq, salt=salt, body=dict(entry.personal)))
+            _INSERT_PERSONAL.run(tx, seq=seq, salt=salt, body=dict(entry.personal))
     if head:
-        tx.execute(update(t.audit_head).values(seq=seq, hash=previous))
+        _MOVE_HEAD.run(tx, to=seq, link=previous)
     else:
         tx.execute(insert(t.audit_head).values(id=1, seq=seq, hash=previous))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, Reason
@@ -15,8 +15,23 @@ from bridge.core.plan import HoldCode, RemoveMember, Step
 from bridge.core.safeguards import Done
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot, insertion
 from bridge.store.inbox import subject_in, subject_out
 from bridge.store.plans import plan_in, plan_out, released_in, released_out
+
+_INSERT = Hot(lambda: insertion(t.cases).returning(t.cases.c.id))
+_SAVE = Hot(
+    lambda case_id: (
+        update(t.cases).where(t.cases.c.id == case_id).values({name: bindparam(name) for name in t.cases.c.keys()[1:]})
+    )
+)
+_FIND = Hot(lambda case_id: select(t.cases).where(t.cases.c.id == case_id))
+_OPEN = Hot(
+    lambda person_id: (
+        select(t.cases).where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None)).order_by(t.cases.c.id)
+    )
+)
+_STEPS = Hot(lambda case_id: select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
 
 GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY})
 """Holds that concern many cases at once: cases with no other hold share a batch, and one decision."""
@@ -24,8 +39,7 @@ GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY})
 
 def insert_case(tx: Tx, case: Case) -> Case:
     """Keep a new case and give it its number."""
-    result = tx.execute(insert(t.cases).values(**_columns(case)))
-    return replace(case, id=int(result.inserted_primary_key[0]))  # type: ignore[index]
+    return replace(case, id=int(_INSERT.value(tx, **_columns(case))))
 
 
 def save(tx: Tx, case: Case) -> Case:
@@ -36,22 +50,19 @@ def save(tx: Tx, case: Case) -> Case:
         case = replace(case, batch_id=_open_batch(tx, case))
     elif not gathered and case.batch_id is not None and case.released is None:
         case = replace(case, batch_id=None)
-    tx.execute(update(t.cases).where(t.cases.c.id == case.id).values(**_columns(case)))
+    _SAVE.run(tx, case_id=case.id, **_columns(case))
     return case
 
 
 def find(tx: Tx, case_id: int) -> Case | None:
     """The case with that number, or `None`."""
-    row = tx.execute(select(t.cases).where(t.cases.c.id == case_id)).one_or_none()
+    row = _FIND.first(tx, case_id=case_id)
     return None if row is None else _case(row)
 
 
 def open_of_person(tx: Tx, person_id: int, target: str | None = None) -> list[Case]:
     """The person's open cases, in one target or in all."""
-    query = select(t.cases).where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None))
-    if target is not None:
-        query = query.where(t.cases.c.target == target)
-    return [_case(row) for row in tx.execute(query.order_by(t.cases.c.id))]
+    return [_case(row) for row in _OPEN.rows(tx, person_id=person_id) if target is None or row.target == target]
 
 
 def people_leaving(target: str) -> Select[int]:
@@ -192,24 +203,26 @@ class StepDone:
 
 def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
     """Every step that was sent for the case, in order."""
-    return steps_of_each(tx, [case_id])[case_id]
+    return [_step_done(row) for row in _STEPS.rows(tx, case_id=case_id)]
 
 
 def steps_of_each(tx: Tx, case_ids: Collection[int]) -> dict[int, list[StepDone]]:
     """Every step that was sent for each of the cases, in order."""
     steps: dict[int, list[StepDone]] = {case_id: [] for case_id in case_ids}
-    for r in tx.execute(select(t.steps).where(t.steps.c.case_id.in_(case_ids)).order_by(t.steps.c.id)):
-        steps[r.case_id].append(
-            StepDone(
-                canonical=r.canonical,
-                says=r.says,
-                started_at=r.started_at,
-                ended_at=r.ended_at,
-                status=r.status,
-                result=r.result,
-            )
-        )
+    for row in tx.execute(select(t.steps).where(t.steps.c.case_id.in_(case_ids)).order_by(t.steps.c.id)):
+        steps[row.case_id].append(_step_done(row))
     return steps
+
+
+def _step_done(row: Any) -> StepDone:
+    return StepDone(
+        canonical=row.canonical,
+        says=row.says,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        status=row.status,
+        result=row.result,
+    )
 
 
 def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
@@ -353,7 +366,7 @@ def _columns(case: Case) -> dict[str, Any]:
     }
 
 
-def _case(row: Row[*tuple[Any, ...]]) -> Case:
+def _case(row: Any) -> Case:
     return Case(
         id=row.id,
         person_id=row.person_id,

@@ -10,33 +10,37 @@ from sqlalchemy import Row, insert, select, update
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot, insertion
+
+_KNOWN = Hot(
+    lambda source, event_id: select(t.inbox.c.id).where(t.inbox.c.source == source, t.inbox.c.event_id == event_id)
+)
+_INSERT = Hot(lambda: insertion(t.inbox).returning(t.inbox.c.id))
+_ATTACH = Hot(lambda: insertion(t.case_events))
+_HEARD = Hot(lambda connection: select(t.connections.c.last_event_at).where(t.connections.c.name == connection))
 
 
 def receive(tx: Tx, event: IdentityEvent, person_id: int | None) -> int | None:
     """Keep the event and give its number, or `None` when it is here already."""
-    known = tx.execute(
-        select(t.inbox.c.id).where(t.inbox.c.source == event.source, t.inbox.c.event_id == event.event_id)
-    ).first()
-    if known is not None:
+    if _KNOWN.first(tx, source=event.source, event_id=event.event_id) is not None:
         return None
-    result = tx.execute(
-        insert(t.inbox).values(
-            source=event.source,
-            event_id=event.event_id,
-            kind=event.kind.value,
-            person_id=person_id,
-            subject=subject_out(event.subject),
-            occurred_at=event.occurred_at,
-            received_at=event.received_at,
-            transaction_id=event.transaction_id,
-            reason=event.reason.value,
-            scope=event.scope,
-            note=event.note,
-            is_emergency=event.is_emergency,
-            effective_at=event.effective_at,
-        )
+    number = _INSERT.value(
+        tx,
+        source=event.source,
+        event_id=event.event_id,
+        kind=event.kind.value,
+        person_id=person_id,
+        subject=subject_out(event.subject),
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        transaction_id=event.transaction_id,
+        reason=event.reason.value,
+        scope=event.scope,
+        note=event.note,
+        is_emergency=event.is_emergency,
+        effective_at=event.effective_at,
     )
-    return int(result.inserted_primary_key[0])  # type: ignore[index]
+    return int(number)
 
 
 def all_events(tx: Tx) -> list[IdentityEvent]:
@@ -57,13 +61,13 @@ def of_case(tx: Tx, case_id: int) -> list[IdentityEvent]:
 
 def attach(tx: Tx, inbox_id: int, case_id: int) -> None:
     """Say that the event belongs to the case."""
-    tx.execute(insert(t.case_events).values(case_id=case_id, inbox_id=inbox_id))
+    _ATTACH.run(tx, case_id=case_id, inbox_id=inbox_id)
 
 
 def heard_from(tx: Tx, connection: str, now: datetime) -> None:
     """Keep when the connection last said something; to the second, so that a burst does not rewrite the row."""
     now = now.replace(microsecond=0)
-    row = tx.execute(select(t.connections).where(t.connections.c.name == connection)).one_or_none()
+    row = _HEARD.first(tx, connection=connection)
     if row is None:
         tx.execute(insert(t.connections).values(name=connection, last_event_at=now))
     elif row.last_event_at is None or row.last_event_at < now:

@@ -18,6 +18,46 @@ from bridge.core.safeguards import Leaver
 from bridge.store import records
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot, insertion
+
+_HAS_ID = Hot(
+    lambda connection, external_id: select(t.identities.c.person_id).where(
+        t.identities.c.connection == connection,
+        t.identities.c.kind == "external_id",
+        t.identities.c.value == external_id,
+    )
+)
+_HAD_ADDRESS = Hot(
+    lambda address: select(t.identities.c.person_id, t.identities.c.is_current, t.identities.c.last_seen_at).where(
+        t.identities.c.kind == "address", t.identities.c.value == address
+    )
+)
+_NAMES = Hot(
+    lambda person_id, connection: select(t.identities).where(
+        t.identities.c.person_id == person_id, t.identities.c.connection == connection
+    )
+)
+_SEEN = Hot(
+    lambda identity, is_current, last_seen_at: (
+        update(t.identities)
+        .where(t.identities.c.id == identity)
+        .values(is_current=is_current, last_seen_at=last_seen_at)
+    )
+)
+_NAME = Hot(lambda: insertion(t.identities))
+_CREATE = Hot(lambda: insertion(t.people).returning(t.people.c.id))
+_RELABEL = Hot(lambda person_id, label: update(t.people).where(t.people.c.id == person_id).values(label=label))
+_STANDINGS = Hot(
+    lambda person_id: select(t.standings).where(t.standings.c.person_id == person_id).order_by(t.standings.c.connection)
+)
+_STAND_FIRST = Hot(lambda: insertion(t.standings))
+_STAND = Hot(
+    lambda person, at_connection, is_out, said_at, activated_at: (
+        update(t.standings)
+        .where(t.standings.c.person_id == person, t.standings.c.connection == at_connection)
+        .values(is_out=is_out, said_at=said_at, activated_at=activated_at)
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +77,8 @@ def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
     connection, or left the address behind and is active under another: then the address was given to somebody new.
     """
     if subject.external_id:
-        known = tx.execute(
-            select(t.identities.c.person_id).where(
-                t.identities.c.connection == connection,
-                t.identities.c.kind == "external_id",
-                t.identities.c.value == subject.external_id,
-            )
-        ).scalars()
-        if (person := next(iter(known), None)) is not None:
+        person = _HAS_ID.value(tx, connection=connection, external_id=subject.external_id)
+        if person is not None:
             return int(person)
     if not subject.addresses:
         return None
@@ -59,11 +93,7 @@ def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
 
 def _by_address(tx: Tx, address: str) -> list[tuple[int, bool]]:
     """The people who ever had the address, current holders first, then the one seen last."""
-    rows = tx.execute(
-        select(t.identities.c.person_id, t.identities.c.is_current, t.identities.c.last_seen_at).where(
-            t.identities.c.kind == "address", t.identities.c.value == address
-        )
-    ).all()
+    rows = _HAD_ADDRESS.rows(tx, address=address)
     current = {row.person_id for row in rows if row.is_current}
     ordered = sorted(rows, key=lambda r: (r.person_id in current, r.last_seen_at, -r.person_id), reverse=True)
     return [(person, person in current) for person in dict.fromkeys(r.person_id for r in ordered)]
@@ -71,13 +101,12 @@ def _by_address(tx: Tx, address: str) -> list[tuple[int, bool]]:
 
 def create(tx: Tx, label: str, now: datetime) -> int:
     """A new person."""
-    result = tx.execute(insert(t.people).values(label=label[:320], created_at=now))
-    return int(result.inserted_primary_key[0])  # type: ignore[index]
+    return int(_CREATE.value(tx, label=label[:320], created_at=now))
 
 
 def relabel(tx: Tx, person_id: int, label: str) -> None:
     """Call the person by that name from now on."""
-    tx.execute(update(t.people).where(t.people.c.id == person_id).values(label=label[:320]))
+    _RELABEL.run(tx, person_id=person_id, label=label[:320])
 
 
 def note_subject(
@@ -99,9 +128,7 @@ def note_subject(
     wanted = {("address", a) for a in own} | {("listed", a) for a in subject.addresses if a not in own}
     if subject.external_id:
         wanted.add(("external_id", subject.external_id))
-    rows = tx.execute(
-        select(t.identities).where(t.identities.c.person_id == person_id, t.identities.c.connection == connection)
-    ).all()
+    rows = _NAMES.rows(tx, person_id=person_id, connection=connection)
     have = {(row.kind, row.value): row for row in rows}
     if rows and not is_active:  # whoever is out gains no addresses that would be removed with them
         wanted = {w if w in have or w[0] != "address" else ("listed", w[1]) for w in wanted}
@@ -109,9 +136,7 @@ def note_subject(
         is_current = is_active and key in wanted
         if row.is_current != is_current or (is_current and row.last_seen_at < now):
             seen = now if is_current else row.last_seen_at
-            tx.execute(
-                update(t.identities).where(t.identities.c.id == row.id).values(is_current=is_current, last_seen_at=seen)
-            )
+            _SEEN.run(tx, identity=row.id, is_current=is_current, last_seen_at=seen)
     new = [
         {
             "person_id": person_id,
@@ -124,8 +149,7 @@ def note_subject(
         }
         for kind, value in sorted(wanted - set(have))
     ]
-    if new:
-        tx.execute(insert(t.identities), new)
+    _NAME.run_each(tx, new)
     return bool(new)
 
 
@@ -146,33 +170,22 @@ def note_record(tx: Tx, person_id: int, record: Record, now: datetime) -> bool:
 
 def stand(tx: Tx, person_id: int, connection: str, *, is_out: bool, at: datetime, is_activation: bool = False) -> None:
     """Keep what the connection says about the person now."""
-    row = tx.execute(
-        select(t.standings).where(t.standings.c.person_id == person_id, t.standings.c.connection == connection)
-    ).one_or_none()
+    row = next((r for r in _STANDINGS.rows(tx, person_id=person_id) if r.connection == connection), None)
     activated = at if is_activation else (row.activated_at if row else None)
     if row is None:
-        tx.execute(
-            insert(t.standings).values(
-                person_id=person_id, connection=connection, is_out=is_out, said_at=at, activated_at=activated
-            )
+        _STAND_FIRST.run(
+            tx, person_id=person_id, connection=connection, is_out=is_out, said_at=at, activated_at=activated
         )
     elif row.is_out != is_out or row.activated_at != activated:
-        tx.execute(
-            update(t.standings)
-            .where(t.standings.c.person_id == person_id, t.standings.c.connection == connection)
-            .values(is_out=is_out, said_at=at, activated_at=activated)
-        )
+        _STAND.run(tx, person=person_id, at_connection=connection, is_out=is_out, said_at=at, activated_at=activated)
 
 
 def standings(tx: Tx, person_id: int, connections: Collection[str]) -> tuple[Standing, ...]:
     """What each of those connections last said about the person."""
-    rows = tx.execute(
-        select(t.standings)
-        .where(t.standings.c.person_id == person_id, t.standings.c.connection.in_(connections))
-        .order_by(t.standings.c.connection)
-    )
     return tuple(
-        Standing(connection=r.connection, is_out=r.is_out, said_at=r.said_at, activated_at=r.activated_at) for r in rows
+        Standing(connection=r.connection, is_out=r.is_out, said_at=r.said_at, activated_at=r.activated_at)
+        for r in _STANDINGS.rows(tx, person_id=person_id)
+        if r.connection in connections
     )
 
 
@@ -357,15 +370,8 @@ def still_out(connections: Sequence[str]) -> Select[int]:
 def _goes_by_another_id(tx: Tx, person_id: int, connection: str, external_id: str) -> bool:
     if not external_id:
         return False
-    ids = set(
-        tx.execute(
-            select(t.identities.c.value).where(
-                t.identities.c.person_id == person_id,
-                t.identities.c.connection == connection,
-                t.identities.c.kind == "external_id",
-            )
-        ).scalars()
-    )
+    names = _NAMES.rows(tx, person_id=person_id, connection=connection)
+    ids = {row.value for row in names if row.kind == "external_id"}
     return bool(ids) and external_id not in ids
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition
@@ -15,18 +15,71 @@ from bridge.ports import Conflict
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.filter import where
+from bridge.store.hot import Hot, insertion
+
+_FIND = Hot(
+    lambda record_id, connection, resource_type: select(t.records).where(
+        t.records.c.id == record_id,
+        t.records.c.connection == connection,
+        t.records.c.resource_type == resource_type,
+        t.records.c.deleted_at.is_(None),
+    )
+)
+_PERSON = Hot(lambda record_id: select(t.records.c.person_id).where(t.records.c.id == record_id))
+_LIVING = Hot(
+    lambda person_id, connection: select(t.records).where(
+        t.records.c.person_id == person_id,
+        t.records.c.connection == connection,
+        t.records.c.deleted_at.is_(None),
+    )
+)
+_HAS_NAME = Hot(
+    lambda connection, resource_type, name_key, but: select(t.records.c.id).where(
+        t.records.c.connection == connection,
+        t.records.c.resource_type == resource_type,
+        t.records.c.name_key == name_key,
+        t.records.c.deleted_at.is_(None),
+        t.records.c.id != but,
+    )
+)
+_EMAILS = Hot(
+    lambda record_id: (
+        select(t.record_emails).where(t.record_emails.c.record_id == record_id).order_by(t.record_emails.c.position)
+    )
+)
+_MEMBERS = Hot(
+    lambda record_id: (
+        select(t.group_members).where(t.group_members.c.group_id == record_id).order_by(t.group_members.c.position)
+    )
+)
+_GROUPS = Hot(
+    lambda connection, member_id: (
+        select(t.records.c.id, t.records.c.user_name)
+        .join(t.group_members, t.records.c.id == t.group_members.c.group_id)
+        .where(
+            t.group_members.c.member_id == member_id,
+            t.records.c.connection == connection,
+            t.records.c.deleted_at.is_(None),
+        )
+        .order_by(t.records.c.seq)
+    )
+)
+_KEPT = ("connection", "resource_type", "user_name", "name_key", "external_id", "is_active", "version", "body")
+_INSERT = Hot(lambda: insertion(t.records, "id", *_KEPT, "modified_at", "created_at", "person_id"))
+_UPDATE = Hot(
+    lambda record_id: (
+        update(t.records)
+        .where(t.records.c.id == record_id)
+        .values({name: bindparam(name) for name in (*_KEPT, "modified_at")})
+    )
+)
+_INSERT_EMAIL = Hot(lambda: insertion(t.record_emails))
+_INSERT_MEMBER = Hot(lambda: insertion(t.group_members))
 
 
 def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
     """The living record with that id in that connection, or `None`."""
-    row = tx.execute(
-        select(t.records).where(
-            t.records.c.id == record_id,
-            t.records.c.connection == connection,
-            t.records.c.resource_type == resource_type,
-            t.records.c.deleted_at.is_(None),
-        )
-    ).one_or_none()
+    row = _FIND.first(tx, record_id=record_id, connection=connection, resource_type=resource_type)
     return None if row is None else _read(tx, [row])[0]
 
 
@@ -60,9 +113,7 @@ def search(
 def insert_record(tx: Tx, record: Record, person_id: int | None) -> None:
     """Keep a new record. Raises `Conflict` when a living one has the name."""
     _refuse_taken_name(tx, record)
-    tx.execute(
-        insert(t.records).values(id=record.id, **_columns(record), created_at=record.created_at, person_id=person_id)
-    )
+    _INSERT.run(tx, id=record.id, **_columns(record), created_at=record.created_at, person_id=person_id)
     _write_parts(tx, record)
 
 
@@ -70,7 +121,7 @@ def update_record(tx: Tx, before: Record, record: Record) -> None:
     """Keep the changed record in place of the one before. Raises `Conflict` when another living one has the name."""
     if before.name_key != record.name_key:
         _refuse_taken_name(tx, record)
-    tx.execute(update(t.records).where(t.records.c.id == record.id).values(**_columns(record)))
+    _UPDATE.run(tx, record_id=record.id, **_columns(record))
     if before.emails != record.emails:
         tx.execute(delete(t.record_emails).where(t.record_emails.c.record_id == record.id))
         _write_emails(tx, record)
@@ -88,24 +139,20 @@ def bury(tx: Tx, record: Record, now: datetime) -> None:
 
 def person_of(tx: Tx, record_id: str) -> int | None:
     """The person whom the record names, or `None` for a Group."""
-    return tx.execute(select(t.records.c.person_id).where(t.records.c.id == record_id)).scalar_one_or_none()
+    return _PERSON.value(tx, record_id=record_id)  # type: ignore[no-any-return]
 
 
 def living_of_person(tx: Tx, person_id: int, connection: str) -> list[Record]:
     """The person's living records in one connection; nearly always one."""
-    rows = tx.execute(
-        select(t.records).where(
-            t.records.c.person_id == person_id,
-            t.records.c.connection == connection,
-            t.records.c.deleted_at.is_(None),
-        )
-    ).all()
-    return _read(tx, rows)
+    return _read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection))
 
 
 def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """For each record the groups that it is in, as (group id, display name)."""
     found: dict[str, list[tuple[str, str]]] = {}
+    if len(record_ids) == 1:
+        rows = _GROUPS.rows(tx, connection=connection, member_id=record_ids[0])
+        return {record_ids[0]: [(row.id, row.user_name) for row in rows]}
     query = (
         select(t.group_members.c.member_id, t.records.c.id, t.records.c.user_name)
         .join(t.records, and_(t.records.c.id == t.group_members.c.group_id, t.records.c.connection == connection))
@@ -118,17 +165,15 @@ def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, l
 
 
 def _refuse_taken_name(tx: Tx, record: Record) -> None:
-    taken = tx.execute(
-        select(t.records.c.id).where(
-            t.records.c.connection == record.connection,
-            t.records.c.resource_type == record.resource_type,
-            t.records.c.name_key == record.name_key,
-            t.records.c.deleted_at.is_(None),
-            t.records.c.id != record.id,
-        )
-    ).first()
+    taken = _HAS_NAME.value(
+        tx,
+        connection=record.connection,
+        resource_type=record.resource_type,
+        name_key=record.name_key,
+        but=record.id,
+    )
     if taken is not None:
-        raise Conflict(f"{record.resource_type} {record.user_name} exists already, with id {taken.id}")
+        raise Conflict(f"{record.resource_type} {record.user_name} exists already, with id {taken}")
 
 
 def _columns(record: Record) -> dict[str, Any]:
@@ -162,37 +207,18 @@ def _write_emails(tx: Tx, record: Record) -> None:
         }
         for n, e in enumerate(record.emails)
     ]
-    if rows:
-        tx.execute(insert(t.record_emails), rows)
+    _INSERT_EMAIL.run_each(tx, rows)
 
 
 def _write_members(tx: Tx, record: Record) -> None:
     ids = dict.fromkeys(record.member_ids)
     rows = [{"group_id": record.id, "member_id": m, "position": n} for n, m in enumerate(ids)]
-    if rows:
-        tx.execute(insert(t.group_members), rows)
+    _INSERT_MEMBER.run_each(tx, rows)
 
 
-def _read(tx: Tx, rows: Sequence[Row[Any]]) -> list[Record]:
-    ids = [row.id for row in rows]
-    emails: dict[str, list[Email]] = {}
-    members: dict[str, list[str]] = {}
-    if any(row.resource_type == "User" for row in rows):
-        query = (
-            select(t.record_emails)
-            .where(t.record_emails.c.record_id.in_(ids))
-            .order_by(t.record_emails.c.record_id, t.record_emails.c.position)
-        )
-        for row in tx.execute(query):
-            emails.setdefault(row.record_id, []).append(
-                Email(value=row.value, type=row.type, is_primary=row.is_primary)
-            )
-    if any(row.resource_type == "Group" for row in rows):
-        query_members = (
-            select(t.group_members).where(t.group_members.c.group_id.in_(ids)).order_by(t.group_members.c.position)
-        )
-        for row in tx.execute(query_members):
-            members.setdefault(row.group_id, []).append(row.member_id)
+def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
+    emails = _emails_of(tx, [row.id for row in rows if row.resource_type == "User"])
+    members = _members_of(tx, [row.id for row in rows if row.resource_type == "Group"])
     return [
         Record(
             id=row.id,
@@ -210,3 +236,24 @@ def _read(tx: Tx, rows: Sequence[Row[Any]]) -> list[Record]:
         )
         for row in rows
     ]
+
+
+def _emails_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Email]]:
+    found: dict[str, list[Email]] = {}
+    for row in _of_each(tx, ids, _EMAILS, t.record_emails, t.record_emails.c.record_id):
+        found.setdefault(row.record_id, []).append(Email(value=row.value, type=row.type, is_primary=row.is_primary))
+    return found
+
+
+def _members_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in _of_each(tx, ids, _MEMBERS, t.group_members, t.group_members.c.group_id):
+        found.setdefault(row.group_id, []).append(row.member_id)
+    return found
+
+
+def _of_each(tx: Tx, ids: Sequence[str], of_one: Hot, table: Table, key: Column[str]) -> Sequence[Any]:
+    """The rows that belong to those records, in their order: one statement, however many."""
+    if len(ids) == 1:
+        return of_one.rows(tx, record_id=ids[0])
+    return tx.execute(select(table).where(key.in_(ids)).order_by(table.c.position)).all() if ids else ()

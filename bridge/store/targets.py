@@ -16,6 +16,7 @@ from bridge.core.organization import Organization
 from bridge.ports import ClaimLost, KeyOwner
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
 
 LEASE = timedelta(seconds=8)
 """How long a claim lasts unless it is renewed: a worker that died blocks its target no longer than this."""
@@ -47,6 +48,27 @@ class TargetState:
         return KeyOwner(user_uuid=self.key_uuid, email=self.key_email) if self.key_uuid else None
 
 
+_STATE = Hot(
+    lambda target: select(*(t.targets.c[field] for field in TargetState.__dataclass_fields__)).where(
+        t.targets.c.name == target
+    )
+)
+_HOLD_ON = Hot(
+    lambda target, token, until: (
+        update(t.targets)
+        .where(t.targets.c.name == target, t.targets.c.claim_token == token)
+        .values(claimed_until=until)
+    )
+)
+_WANT_LOOK = Hot(
+    lambda target, at: (
+        update(t.targets)
+        .where(t.targets.c.name == target, or_(t.targets.c.look_due_at.is_(None), t.targets.c.look_due_at > at))
+        .values(look_due_at=at)
+    )
+)
+
+
 def ensure(tx: Tx, names: Iterable[str]) -> None:
     """Make sure that each target has its row."""
     known = set(tx.execute(select(t.targets.c.name)).scalars())
@@ -68,9 +90,8 @@ def ensure(tx: Tx, names: Iterable[str]) -> None:
 
 def state(tx: Tx, name: str) -> TargetState:
     """How the target is."""
-    columns = [t.targets.c[field] for field in TargetState.__dataclass_fields__]
-    row = tx.execute(select(*columns).where(t.targets.c.name == name)).mappings().one()
-    return TargetState(**{**row, "former_key_uuids": tuple(row["former_key_uuids"])})
+    row = _STATE.first(tx, target=name)
+    return TargetState(**{**row._asdict(), "former_key_uuids": tuple(row.former_key_uuids)})
 
 
 def claim(tx: Tx, name: str, now: datetime, holder: str = "") -> str | None:
@@ -92,12 +113,7 @@ def claim(tx: Tx, name: str, now: datetime, holder: str = "") -> str | None:
 
 def hold_on(tx: Tx, name: str, token: str, now: datetime) -> None:
     """Renew the claim. Raises `ClaimLost` when somebody else has it: whatever this transaction did must not commit."""
-    kept = tx.execute(
-        update(t.targets)
-        .where(t.targets.c.name == name, t.targets.c.claim_token == token)
-        .values(claimed_until=tx.lease_now(now) + LEASE)
-    )
-    if kept.rowcount != 1:
+    if _HOLD_ON.run(tx, target=name, token=token, until=tx.lease_now(now) + LEASE) != 1:
         raise ClaimLost(f"another worker took over {name}")
 
 
@@ -183,11 +199,7 @@ def note_look(tx: Tx, name: str, organization: Organization, next_look: datetime
 
 def want_look(tx: Tx, name: str, at: datetime) -> None:
     """Have the target looked at by then, if nothing earlier is planned."""
-    tx.execute(
-        update(t.targets)
-        .where(t.targets.c.name == name, or_(t.targets.c.look_due_at.is_(None), t.targets.c.look_due_at > at))
-        .values(look_due_at=at)
-    )
+    _WANT_LOOK.run(tx, target=name, at=at)
 
 
 def note_key(tx: Tx, name: str, fingerprint: str, owner: KeyOwner) -> None:

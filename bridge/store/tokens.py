@@ -11,9 +11,19 @@ from sqlalchemy import insert, or_, select, update
 
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
 
 MOST_LIVE = 2
 """Live tokens per connection: the one in use, and its successor while the IdP is switched over."""
+
+
+_OPENS = Hot(
+    lambda sha256_hex, now: select(t.tokens.c.connection).where(
+        t.tokens.c.sha256 == sha256_hex,
+        t.tokens.c.revoked_at.is_(None),
+        or_(t.tokens.c.expires_at.is_(None), t.tokens.c.expires_at > now),
+    )
+)
 
 
 class TooManyTokens(ValueError):
@@ -54,13 +64,7 @@ def digest(clear: str) -> str:
 
 def connection_of(tx: Tx, sha256_hex: str, now: datetime) -> str | None:
     """The connection that the token opens, or `None` when it is unknown, revoked or expired."""
-    return tx.execute(
-        select(t.tokens.c.connection).where(
-            t.tokens.c.sha256 == sha256_hex,
-            t.tokens.c.revoked_at.is_(None),
-            or_(t.tokens.c.expires_at.is_(None), t.tokens.c.expires_at > now),
-        )
-    ).scalar_one_or_none()
+    return _OPENS.value(tx, sha256_hex=sha256_hex, now=now)  # type: ignore[no-any-return]
 
 
 def listed(tx: Tx, connection: str | None = None) -> list[Token]:

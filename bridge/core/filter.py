@@ -6,18 +6,41 @@ May import: the standard library.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+
+Value = str | bool | datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compare:
-    """One comparison. `attribute` is a lower-case path: `username`, `externalid`, `id`, `emails.value`, `displayname`."""
+    """One comparison. `attribute` is a lower-case path: `username`, `name.familyname`; below `Element` a sub-attribute.
+
+    A list meets it when one of its elements does; `ne` and `eq` with `None` are said of all of them.
+    """
 
     attribute: str
     operator: str
-    """In lower case; `eq` is the only one that is answered for now."""
-    value: str
+    """`eq`, `ne`, `co`, `sw`, `ew`, `gt`, `ge`, `lt`, `le` or `pr`."""
+    value: Value
+    """`None` for JSON's null, and with `pr`."""
     kind: str = ""
-    """For `emails.value`: the wanted `type` (`work`), or empty for any."""
+    """For `emails.value` with `eq`: the wanted `type` (`work`), or empty for any. The look-up that Entra really makes."""
+    keys: tuple[str, ...] = ()
+    """The keys that lead to the value in the resource's JSON, the list's own last but one: `("name", "familyName")`."""
+    is_exact: bool = False
+    """Whether upper and lower case differ."""
+    is_multi: bool = False
+    """Whether the value stands in each element of a list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """One element of a list meets the whole term: `emails[type eq "work" and value co "@example.com"]`."""
+
+    attribute: str
+    term: Condition
+    keys: tuple[str, ...] = ()
+    """The keys that lead to the list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,4 +64,4 @@ class Not:
     term: Condition
 
 
-Condition = Compare | And | Or | Not
+Condition = Compare | Element | And | Or | Not

@@ -93,7 +93,7 @@ def search(
         t.records.c.deleted_at.is_(None),
     ]
     if condition is not None:
-        wanted.append(where(condition))
+        wanted.append(where(condition, is_sqlite=tx.is_sqlite))
     if condition is None or count == 0:
         total = tx.execute(select(func.count()).select_from(t.records).where(*wanted)).scalar_one()
         if count == 0:

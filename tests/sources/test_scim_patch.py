@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.sources.scim.dialects import ENTERPRISE, USER
-from bridge.sources.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, NoTarget, ScimError
+from bridge.sources.scim.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
 from bridge.sources.scim.patch import apply, operations_of, says_out
 
 PERSON = {
@@ -63,12 +63,7 @@ def test_every_way_to_say_disable_disables(operation):
 STRANGE = [
     {"op": "replace", "path": "favouriteColour", "value": "blue"},
     {"op": "Add", "path": 'things[type eq "x"].value', "value": "y"},
-    {"op": "Replace", "path": 'emails[type eq "work"', "value": "y"},
-    {"op": "Replace", "path": "emails[???].value", "value": "y"},
-    {"op": "Replace", "path": "not a path", "value": "y"},
-    {"op": "Replace", "path": "urn:strange", "value": "y"},
     {"op": "Replace", "path": "urn:strange:1.0:User:thing", "value": {"deep": [1, None]}},
-    {"op": "Replace", "path": "id", "value": "other"},
     {"op": "Replace", "path": "password", "value": "s3cret"},
     {"op": "replace", "value": {"Schemas": [], "password": "s3cret", "meta": {}, "groups": [], "x y": 1}},
     {"op": "Remove", "path": "nickName"},
@@ -79,7 +74,6 @@ STRANGE = [
     {"op": "Replace", "path": "nickName", "value": None},
     {"op": "Add", "path": "nickName", "value": None},
     {"op": "Replace", "path": 'addresses[type eq "work"].country', "value": "PT"},
-    {"op": "Replace", "path": 'emails[type eq "a" or type eq "b"].value', "value": "y"},
 ]
 
 
@@ -125,6 +119,38 @@ def test_a_value_that_is_no_boolean_is_refused(value):
 def test_an_unclear_disable_is_told_and_never_swallowed(operation, error):
     with pytest.raises(error):
         patched(operation)
+
+
+UNCLEAR = [
+    ({"op": "Replace", "path": 'emails[type eq "work"', "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": "emails[???].value", "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": 'emails[type eq "work"].value]', "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": 'emails[x[y eq "z"]].value', "value": "y"}, InvalidPath),
+    ({"op": "replace", "value": {"emails[???].value": "y"}}, InvalidPath),
+    ({"op": "Replace", "path": 'name[familyName eq "x"].givenName', "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": f'{ENTERPRISE}:manager[value eq "x"]', "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": "displayName.formatted", "value": "y"}, InvalidPath),
+    ({"op": "replace", "value": {"userName.value": "y"}}, InvalidPath),
+    ({"op": "Replace", "path": "not a path", "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": "/displayName", "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": "urn:strange", "value": "y"}, InvalidPath),
+    ({"op": "Replace", "path": 'emails[type eq "a" or type eq "b"].value', "value": "y"}, NoTarget),
+    ({"op": "Replace", "path": 'emails[type ne "work"].value', "value": "y"}, NoTarget),
+    ({"op": "Replace", "path": 'emails[type eq "work"]', "value": [{"value": "a"}, {"value": "b"}]}, InvalidValue),
+    ({"op": "Replace", "path": "id", "value": "other"}, Mutability),
+    ({"op": "Add", "path": "groups", "value": [{"value": "g"}]}, Mutability),
+    ({"op": "Remove", "path": "meta.version"}, Mutability),
+    ({"op": "Replace", "path": ENTERPRISE, "value": "y"}, InvalidValue),
+]
+
+
+@pytest.mark.parametrize(("operation", "error"), UNCLEAR, ids=str)
+def test_what_is_known_and_cannot_be_done_is_told_and_never_a_silent_success(operation, error):
+    with pytest.raises(error):
+        patched(operation)
+    disable = {"op": "Replace", "path": "active", "value": "False"}
+    assert says_out({"Operations": [operation, disable]})
+    assert says_out({"Operations": [disable, operation]})
 
 
 @pytest.mark.parametrize("body", [{}, {"Operations": []}, {"Operations": None}, {"Operations": "x"}, [], None], ids=str)
@@ -250,7 +276,9 @@ GROUP = {"displayName": "Data", "members": [{"value": "a"}, {"value": "b"}, {"va
         ({"op": "Remove", "path": "members", "value": [{"value": None}]}, "abc"),
         ({"op": "Remove", "path": 'members[value eq "x"]'}, "abc"),
         ({"op": "Remove", "path": 'members[value eq "a" or value eq "b"]'}, "c"),
-        ({"op": "Remove", "path": "members[broken"}, "abc"),
+        ({"op": "Remove", "path": 'members[value sw "a"]'}, "bc"),
+        ({"op": "Remove", "path": 'members[not (value eq "a")]'}, "a"),
+        ({"op": "Replace", "path": 'members[value eq "a"]', "value": {"value": "d"}}, "bcd"),
         ({"op": "Remove", "path": 'members[value eq "a"].display'}, "abc"),
         ({"op": "Remove", "path": "members"}, ""),
         ({"op": "Add", "path": "members", "value": [{"$ref": None, "value": "d"}]}, "abcd"),
@@ -267,6 +295,20 @@ GROUP = {"displayName": "Data", "members": [{"value": "a"}, {"value": "b"}, {"va
 def test_only_the_named_members_come_and_go(operation, members):
     result = patched(operation, resource=GROUP)
     assert "".join(each["value"] for each in result["members"]) == members
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        ({"op": "Remove", "path": "members[broken"}, InvalidPath),
+        ({"op": "Add", "path": "members", "value": [{"display": "Maya"}]}, InvalidValue),
+        ({"op": "Replace", "path": "members", "value": [{"value": "a"}, {"value": {"b": "c"}}]}, InvalidValue),
+    ],
+    ids=str,
+)
+def test_a_member_who_is_not_named_is_an_error(operation, error):
+    with pytest.raises(error):
+        patched(operation, resource=GROUP)
 
 
 ids = st.lists(st.sampled_from("abcdef"), max_size=4)

@@ -28,14 +28,17 @@ class ScimClient:
     connection: str
     token: str
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> TestResponse:
+    def send(
+        self, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
+    ) -> TestResponse:
         headers.setdefault("Authorization", f"Bearer {self.token}")
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         data = body if body is None or isinstance(body, str | bytes) else json.dumps(body)
-        return self.client.open(f"/scim/v2/{self.connection}{path}", method=method, data=data, headers=given)
+        address = f"/scim/v2/{self.connection}{path}"
+        return self.client.open(address, method=method, data=data, query_string=query, headers=given)
 
-    def get(self, path: str, **headers: str) -> TestResponse:
-        return self.send("GET", path, **headers)
+    def get(self, path: str, query: dict[str, str] | None = None, **headers: str) -> TestResponse:
+        return self.send("GET", path, query=query, **headers)
 
     def post(self, path: str, body: Any, **headers: str) -> TestResponse:
         return self.send("POST", path, body, **headers)

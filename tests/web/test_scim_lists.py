@@ -66,7 +66,8 @@ class TestLists:
         assert body["totalResults"] == 1
 
     @pytest.mark.parametrize(
-        "query", ["", "x+eq+%22a%22", "userName+co+%22p%22", "active+eq+true", "userName+eq", "%00"]
+        "query",
+        ["", "x+eq+%22a%22", "userName+co+5+x", "active+gt+true", "userName+eq", "%00", "x+eq+1+or+userName+pr"],
     )
     def test_a_filter_that_is_not_answered_is_400_and_never_everybody(self, okta, five, query):
         assert is_error(okta.get(f"/Users?filter={query}"), 400, "invalidFilter")

@@ -61,6 +61,9 @@ _ENTERPRISE_SPELLING = {name.lower(): name for name in _ENTERPRISE_NAMES.split()
 _URN_SPELLING = {urn.lower(): urn for urn in (USER, GROUP, ENTERPRISE)}
 _WITH_SUBS = MULTI_VALUED | {"name", "manager"}
 
+_SIMPLE = frozenset(_CORE.split()) - MULTI_VALUED - {"name", "meta", "groups"}
+_KNOWN = {"": frozenset(_CORE.split()), ENTERPRISE: frozenset(_ENTERPRISE_NAMES.split())}
+
 _URN = re.compile(r"(urn:.*?:\d+\.\d+:[A-Za-z]\w*|urn:[^\[]*(?=:))(?::(.+))?", re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(r"[A-Za-z$][\w$-]*", re.ASCII)
 _LAST_WORD = re.compile(r"[^\w$-]+")
@@ -87,6 +90,16 @@ class Place:
     def is_never_written(self) -> bool:
         """Whether no client sets it; a password is not kept under any schema."""
         return self.attribute.lower() == "password" or (not self.urn and self.attribute in NEVER_WRITTEN)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is an attribute of one of our schemas, and not one that is merely kept as sent."""
+        return self.attribute in _KNOWN.get(self.urn, ())
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether it is known to have no sub-attributes."""
+        return self.attribute in _SIMPLE if not self.urn else self.is_known and self.attribute != "manager"
 
 
 def place_of(key: str) -> Place | None:

@@ -65,3 +65,13 @@ class Not:
 
 
 Condition = Compare | Element | And | Or | Not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One attribute that results are sorted by, named as in `Compare`; of a list the primary element's, else the first's."""
+
+    attribute: str
+    keys: tuple[str, ...] = ()
+    is_exact: bool = False
+    is_multi: bool = False

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Boolean, ColumnElement, Text, TextClause, literal_column, text
+from sqlalchemy import Boolean, ColumnElement, Text, TextClause, false, func, literal_column, select, text
 
 _VALUE = '$.** ? (@.type() == "number" || @.type() == "boolean" || (@.type() == "string" && @ != ""))'
 """PostgreSQL's path to everything in a document that is a value."""
@@ -84,8 +84,17 @@ def elements(keys: Sequence[str], *, is_sqlite: bool) -> tuple[TextClause, Place
     else:
         whole = place(keys, is_sqlite=False)._inner()  # noqa: SLF001 - a place of our own
         listed = f"CASE WHEN jsonb_typeof({whole}) = 'array' THEN {whole} ELSE CAST('[]' AS jsonb) END"
-        document, rows = "element.value", f"jsonb_array_elements({listed}) AS element(value)"
+        document, rows = "element.value", f"jsonb_array_elements({listed}) WITH ORDINALITY AS element(value, position)"
     return text(rows.replace(":", r"\:")), Place(document=document, keys=(), is_sqlite=is_sqlite)
+
+
+def first_text(keys: Sequence[str], *, is_exact: bool, is_sqlite: bool) -> ColumnElement[str]:
+    """One sub-attribute of a list's primary element, or of its first when none is primary; the last key names it."""
+    source, element = elements(keys[:-1], is_sqlite=is_sqlite)
+    node, primary = element.child(keys[-1]), element.child("primary").boolean()
+    found = select(node.text() if is_exact else node.lower()).select_from(source)
+    position: ColumnElement[int] = literal_column("element.key" if is_sqlite else "element.position")
+    return found.order_by(func.coalesce(primary, false()).desc(), position).limit(1).scalar_subquery()
 
 
 def names(*, is_sqlite: bool) -> tuple[TextClause, ColumnElement[str]]:

@@ -110,6 +110,17 @@ def search(
     return total, _read(tx, rows)
 
 
+def in_order(tx: Tx, connection: str, record_ids: Sequence[str]) -> list[Record]:
+    """The living records with those ids, in that order; those that are gone are left out."""
+    rows = tx.execute(
+        select(t.records).where(
+            t.records.c.connection == connection, t.records.c.id.in_(record_ids), t.records.c.deleted_at.is_(None)
+        )
+    ).all()
+    found = {record.id: record for record in _read(tx, rows)}
+    return [found[each] for each in record_ids if each in found]
+
+
 def insert_record(tx: Tx, record: Record, person_id: int | None) -> None:
     """Keep a new record. Raises `Conflict` when a living one has the name."""
     _refuse_taken_name(tx, record)

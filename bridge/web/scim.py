@@ -24,22 +24,19 @@ from bridge.sources.scim import discovery, patch, resources
 from bridge.sources.scim.errors import (
     Forbidden,
     InvalidSyntax,
-    InvalidValue,
     NotOffered,
     PreconditionFailed,
     ScimError,
     Unauthorized,
 )
-from bridge.sources.scim.filter import condition
+from bridge.sources.scim.searching import PARAMETERS
 from bridge.store import records, tokens
 from bridge.store.db import FAILURES, Tx
+from bridge.web import scim_bulk, scim_search
 from bridge.web.scim_answers import answer, answer_to, log_failure, taken
 
 KINDS = frozenset({"okta", "entra", "scim"})
 """The kinds of connection that speak SCIM; the others have no token here."""
-
-HIGHEST_INDEX = 2**31 - 1
-"""The last `startIndex` that a database is asked for."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger()
@@ -58,6 +55,8 @@ def blueprint(bridge: ports.Bridge, *, public_url: str = "") -> Blueprint:
         (many, "GET", views.search),
         (many, "POST", views.create),
         (f"{many}/.search", "POST", views.search_by_post),
+        ("/.search", "POST", views.search_by_post),
+        ("/Bulk", "POST", views.bulk),
         (one, "GET", views.read),
         (one, "PUT", views.replace),
         (one, "PATCH", views.patch),
@@ -69,9 +68,8 @@ def blueprint(bridge: ports.Bridge, *, public_url: str = "") -> Blueprint:
         ("/Schemas/<wanted>", "GET", views.schemas),
     ):
         routes.add_url_rule(rule, endpoint=f"{view.__name__}{rule.count('<')}", view_func=view, methods=[method])
-    for rule in ("/Me", "/Bulk", "/.search"):
-        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        routes.add_url_rule(rule, endpoint=f"not_offered{rule[-2:]}", view_func=views.not_offered, methods=methods)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    routes.add_url_rule("/Me", view_func=views.not_offered, methods=methods)
     return routes
 
 
@@ -124,26 +122,25 @@ class Scim:
 
     def search(self, collection: str) -> Response:
         """A page of resources, or those that the filter chooses."""
-        names = ("filter", "startIndex", "count", "attributes", "excludedAttributes")
-        return self._search(collection, {name: request.args.get(name) for name in names})
+        asked = {name: request.args.get(name) for name in PARAMETERS}
+        return self._search([resources.COLLECTIONS[collection]], asked)
 
-    def search_by_post(self, collection: str) -> Response:
-        """The same, asked for in a body. Source: RFC 7644, section 3.4.3."""
-        asked = _body()
-        for name in ("attributes", "excludedAttributes"):
-            named = asked.pop(name, None) or []
-            asked[name] = ",".join(map(str, named)) if isinstance(named, list) else str(named)
-        return self._search(collection, asked)
+    def search_by_post(self, collection: str | None = None) -> Response:
+        """The same, asked for in a body; without a collection over all of them. Source: RFC 7644, section 3.4.3."""
+        types = list(resources.COLLECTIONS.values()) if collection is None else [resources.COLLECTIONS[collection]]
+        return self._search(types, scim_search.asked_in_body(_body()))
 
-    def _search(self, collection: str, asked: Mapping[str, Any]) -> Response:
-        resource_type = resources.COLLECTIONS[collection]
-        wanted = None if asked.get("filter") is None else condition(str(asked["filter"]), resource_type)
-        start = max(1, _number(asked, "startIndex", 1))
-        count = min(max(0, _number(asked, "count", discovery.DEFAULT_RESULTS)), discovery.MAX_RESULTS)
+    def _search(self, types: Sequence[str], asked: Mapping[str, Any]) -> Response:
         with self._bridge.db.read() as tx:
-            total, found = records.search(tx, g.connection.name, resource_type, wanted, start - 1, count)
-            wires = self._wires(tx, found, _selection(asked))
-        return answer(resources.list_response(wires, total=total, start=start))
+            selection = _selection(asked)
+            found = scim_search.answered(
+                tx, g.connection.name, asked, types, lambda records: self._wires(tx, records, selection)
+            )
+        return answer(found)
+
+    def bulk(self) -> Response:
+        """Many operations in one request, each in a transaction of its own."""
+        return answer(scim_bulk.bulk(_body(), scim_bulk.send_here))
 
     def create(self, collection: str) -> Response:
         """Keeps a new record. It grants nothing anywhere."""
@@ -259,7 +256,7 @@ class Scim:
 
     def service_provider_config(self) -> Response:
         """What is supported."""
-        return answer(discovery.service_provider_config(self._base_url()))
+        return answer(discovery.service_provider_config(self._base_url(), max_body_bytes=self._bridge.max_body_bytes))
 
     def resource_types(self, wanted: str | None = None) -> Response:
         """All resource types, or one."""
@@ -270,8 +267,8 @@ class Scim:
         return _listed(discovery.schemas(self._base_url()), wanted)
 
     def not_offered(self) -> NoReturn:
-        """Bulk, `/Me` and a search over all types: no client in sight asks for them."""
-        raise NotOffered("This server has no Bulk, no /Me and no search over all resource types.")
+        """`/Me`: a token belongs to a connection, and a connection is no person. Source: RFC 7644, section 3.11."""
+        raise NotOffered("There is no /Me here: the token is a connection's, and a connection is no User.")
 
     def _base_url(self) -> str:
         return f"{self._public_url or request.url_root.rstrip('/')}/scim/v2/{g.connection.name}"
@@ -304,16 +301,6 @@ def _body() -> dict[str, Any]:
 
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(word)
-
-
-def _number(asked: Mapping[str, Any], name: str, default: int) -> int:
-    value = asked.get(name)
-    if value is None or value == "":
-        return default
-    try:
-        return max(-HIGHEST_INDEX, min(int(value), HIGHEST_INDEX))
-    except (ValueError, TypeError, OverflowError):
-        raise InvalidValue(f"{name} must be a whole number.") from None
 
 
 def _selection(asked: Mapping[str, Any]) -> resources.Selection:

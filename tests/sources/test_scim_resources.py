@@ -147,6 +147,7 @@ WIRE = resources.rendered(created(MAYA), BASE)
         (f"{ENTERPRISE}:department", None, {"id", "schemas", ENTERPRISE}),
         (ENTERPRISE, None, {"id", "schemas", ENTERPRISE}),
         ("emails.value", None, {"id", "schemas", "emails"}),
+        ('emails[type eq "work"],title', None, {"id", "schemas", "emails", "title"}),
         ("nothing, /active, a b", None, {"id", "schemas"}),
         (None, "id,schemas,title,groups,meta", WIRE.keys() - {"title", "groups", "meta"}),
         (None, f"{ENTERPRISE}:department", WIRE.keys() - {ENTERPRISE}),

@@ -143,7 +143,7 @@ class TestDiscovery:
     def test_what_is_announced_is_true(self, okta):
         config = okta.get("/ServiceProviderConfig").json
         supported = {name for name, part in config.items() if isinstance(part, dict) and part.get("supported")}
-        assert supported == {"patch", "filter", "etag"}
+        assert supported == {"patch", "filter", "etag", "bulk", "sort"}
 
     def test_every_announced_attribute_can_be_written_and_read_back(self, okta):
         samples = {"string": "text", "boolean": True}

@@ -19,16 +19,27 @@ DEFAULT_RESULTS = 100
 """Resources in a page when the client names no `count`."""
 
 
-def service_provider_config(base_url: str) -> dict[str, Any]:
+MAX_BULK_OPERATIONS = 100
+"""In one Bulk: each is a durable write of its own, and all of them together an answer within a second."""
+
+
+def service_provider_config(base_url: str, *, max_body_bytes: int) -> dict[str, Any]:
     """What is supported. Source: RFC 7643, section 5."""
     return {
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {"supported": True, "maxOperations": MAX_BULK_OPERATIONS, "maxPayloadSize": max_body_bytes},
         "filter": {"supported": True, "maxResults": MAX_RESULTS},
         "changePassword": {"supported": False},
-        "sort": {"supported": False},
+        "sort": {"supported": True},
         "etag": {"supported": True},
+        "pagination": {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_RESULTS,
+            "maxPageSize": MAX_RESULTS,
+        },
         "authenticationSchemes": [
             {
                 "type": "oauthbearertoken",
@@ -125,8 +136,8 @@ def schemas(base_url: str) -> list[dict[str, Any]]:
         ),
     ]
     return [
-        _schema(base_url, USER, "User", "A person", user),
-        _schema(base_url, GROUP, "Group", "A group", group),
+        _schema(base_url, USER, "User", "User Account", user),
+        _schema(base_url, GROUP, "Group", "Group", group),
         _schema(base_url, ENTERPRISE, "EnterpriseUser", "A person's place in the enterprise", enterprise),
     ]
 

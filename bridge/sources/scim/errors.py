@@ -50,6 +50,12 @@ class InvalidFilter(ScimError):
     scim_type = "invalidFilter"
 
 
+class InvalidCursor(ScimError):
+    """The cursor is none that this search gave out. RFC 9865, section 2.1."""
+
+    scim_type = "invalidCursor"
+
+
 class TooMany(ScimError):
     """The request would give or change more than the server is willing to. RFC 7644, section 3.12, table 9."""
 

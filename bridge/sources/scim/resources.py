@@ -7,6 +7,7 @@ Source: RFC 7643, sections 3 and 4; RFC 7644, sections 3.4.2 and 3.9.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 COLLECTIONS = {"Users": "User", "Groups": "Group"}
 """The endpoint of each resource type. Source: RFC 7644, section 3.2."""
 
+_BRACKETS = re.compile(r"\[[^\]]*\]")
 _ENDPOINT = {"User": "Users", "Group": "Groups"}
 _NAME = {"User": "userName", "Group": "displayName"}
 _CORE = {"User": USER, "Group": GROUP}
@@ -258,7 +260,8 @@ def selection(attributes: str | None, excluded: str | None) -> Selection:
 
 def _names(listed: str | None) -> frozenset[tuple[str, str, str]]:
     found = set()
-    for each in (listed or "").split(","):
+    # Microsoft's own collection asks for attributes=emails[type eq "work"]: the whole attribute is the answer.
+    for each in _BRACKETS.sub("", listed or "").split(","):
         if not each.strip():
             continue
         try:

@@ -49,7 +49,7 @@ def blueprint(bridge: ports.Bridge, *, public_url: str = "") -> Blueprint:
     routes.url_value_preprocessor(views.take_connection)
     routes.before_request(views.authenticate)
     routes.register_error_handler(Exception, views.refuse)
-    many = "/<any(Users, Groups):collection>"
+    many = "/<any(Users, Groups, users, groups):collection>"  # Microsoft's own collection once asks for /users
     one = f"{many}/<record_id>"
     for rule, method, view in (
         (many, "GET", views.search),
@@ -84,6 +84,8 @@ class Scim:
     def take_connection(self, _endpoint: str | None, values: dict[str, Any] | None) -> None:
         """Takes the connection's name out of the URL, for `authenticate`."""
         g.connection_name = (values or {}).pop("connection", "")
+        if values and "collection" in values:
+            values["collection"] = values["collection"].capitalize()
 
     def authenticate(self) -> None:
         """Lets only a live token of the connection in the URL pass; an unknown connection looks the same.

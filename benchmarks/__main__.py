@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import structlog
 
-from benchmarks import intake, machine, others, plan, removal, tree
+from benchmarks import intake, machine, others, plan, recovery, removal, tree
 from benchmarks.figures import NotMeasured, Row
 from benchmarks.load import need_wrk
 
@@ -26,6 +26,7 @@ PARTS: dict[str, Callable[[plan.Plan], Iterator[Row]]] = {
     "removal": removal.removal,
     "start": tree.starts,
     "memory": tree.memory,
+    "recovery": recovery.recovery,
 }
 """In the order in which they run."""
 PEERS = "peers"

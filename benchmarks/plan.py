@@ -23,6 +23,8 @@ class Plan:
     leavers: int = 120
     """People whom each of two workers removes beside one run."""
     starts: int = 5
+    recoveries: int = 5
+    """How often each part is killed."""
     idle_seconds: int = 60
     within: Path = Path(tempfile.gettempdir())
     """Where the temporary folders are made, and so whose disk is measured."""
@@ -35,5 +37,5 @@ class Plan:
 
 
 FULL = Plan()
-QUICK = Plan(sizes=(300,), runs=1, seconds=1, samples=10, leavers=10, starts=1, idle_seconds=2)
+QUICK = Plan(sizes=(300,), runs=1, seconds=1, samples=10, leavers=10, starts=1, recoveries=1, idle_seconds=2)
 """To see that it works; its figures say little."""

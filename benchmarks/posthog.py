@@ -37,6 +37,8 @@ class OtherSide:
     """When each DELETE of a member arrived."""
     removed: list[float] = field(default_factory=list)
     """When it was done."""
+    slow_seconds: float = 0.0
+    """How long each DELETE of a member takes more than it has to."""
 
 
 @contextmanager
@@ -75,6 +77,7 @@ class _Noting:
         is_removal = environ["REQUEST_METHOD"] == "DELETE" and "/members/" in environ["PATH_INFO"]
         if is_removal:
             self._this.asked.append(time.perf_counter())
+            time.sleep(self._this.slow_seconds)
         answer: Iterable[bytes] = self._application(environ, start_response)
         if is_removal:
             self._this.removed.append(time.perf_counter())

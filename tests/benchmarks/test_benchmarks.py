@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from benchmarks import figures
-from tests.flow.test_run import PACKAGE
+from tests.trees import PACKAGE
 
 pytestmark = pytest.mark.process
 

@@ -14,7 +14,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - people do start this with an old
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SETS = {"run": ".", "dev": ".[dev]"}
 """What is installed: what runs the bridge, or that and what tests it. The bigger set serves for the smaller."""
-DEV_COMMANDS = ("test", "lint")
+DEV_COMMANDS = ("test", "lint", "screenshots")
 TOLD_LINES = 12
 """How many of an installer's last lines are worth showing."""
 RESUMED = "BRIDGE_SET_UP"

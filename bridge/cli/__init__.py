@@ -22,6 +22,7 @@ COMMANDS = {
     "sweep": "bridge.cli.run:sweep",
     "test": "bridge.cli.develop:test",
     "lint": "bridge.cli.develop:lint",
+    "screenshots": "bridge.cli.screenshots:screenshots",
     "bench": "bridge.cli.develop:bench",
     "status": "bridge.cli.cases:status",
     "cases": "bridge.cli.cases:cases",

@@ -21,6 +21,7 @@ from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
 from bridge.config import ConfigError
 
 if TYPE_CHECKING:
+    from bridge.cli.narrator import Narrator
     from bridge.cli.practice import Run
     from bridge.cli.scenes import Stage
 
@@ -67,7 +68,7 @@ def demo(context: Context, *, once: bool, host: str, port: int) -> None:
         environ = practice.environment(os.environ, POLICY | (SHORT_WATCH if once else LONG_WATCH))
         run = practice.Run(folder, environ, host=host, port=port)
         try:
-            status = _play(run, paper.spelled(None, context.data_dir / practice.FOLDER), once=once)
+            status = play(run, paper.spelled(None, context.data_dir / practice.FOLDER), once=once)
         except KeyboardInterrupt:
             paper.line()
             paper.line("Stopping; the story is not over.")
@@ -77,21 +78,21 @@ def demo(context: Context, *, once: bool, host: str, port: int) -> None:
     context.leave(status)
 
 
-def _play(run: Run, program: str, *, once: bool) -> int:
+def play(run: Run, program: str, *, once: bool, tell: Narrator | None = None) -> int:
     """Tell the story, and go on telling unless it is told once; the exit status.
 
-    `program`: how the command line is called for that folder.
+    `program`: how the command line is called for that folder. `tell`: who tells it, if not the terminal alone.
     """
     # Imported while `run` comes up.
     from bridge import config
-    from bridge.cli.narrator import Follower, Narrator
+    from bridge.cli import narrator
     from bridge.cli.scenes import Stage
     from bridge.core.case import CaseState
     from bridge.sandbox.players import Entra, Okta, Visitor
     from bridge.store import db as store
 
     began = time.monotonic()
-    tell = Narrator()
+    tell = tell or narrator.Narrator()
     told = run.wait(lambda seconds: tell.waiting("everything is started", seconds))
     settings = config.load(None, run.folder, run.environ)
     with ExitStack() as opened:
@@ -100,7 +101,7 @@ def _play(run: Run, program: str, *, once: bool) -> int:
         posthog = opened.enter_context(Visitor(told["sandbox"]["url"]))
         stage = Stage(
             tell=tell,
-            follow=Follower(db, tell, _now, run.check),
+            follow=narrator.Follower(db, tell, _now, run.check),
             okta=opened.enter_context(Okta(**told["scim"]["okta"])),
             entra=opened.enter_context(Entra(**told["scim"]["entra"])),
             posthog=posthog,

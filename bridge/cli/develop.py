@@ -22,7 +22,8 @@ CHECKS = (
 )
 
 
-def _need(module: str) -> None:
+def need(module: str) -> None:
+    """Return only in a checkout that has it. Raises: `UsageError`."""
     if not (ROOT / "pyproject.toml").is_file() or not (ROOT / "tests").is_dir():
         raise click.UsageError("The tests are in the checkout, not in the installed package.")
     if importlib.util.find_spec(module) is None:
@@ -33,7 +34,7 @@ def _need(module: str) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
     """Runs the test suite. Arguments go to pytest."""
-    _need("pytest")
+    need("pytest")
     os.chdir(ROOT)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606 - no shell is wanted
@@ -53,7 +54,7 @@ def bench(arguments: tuple[str, ...]) -> None:
 @click.command()
 def lint() -> int:
     """Runs the checks that need no test: lint, format, types, import rules."""
-    _need("ruff")
+    need("ruff")
     failed = []
     for name, words in CHECKS:
         began = time.monotonic()

@@ -92,13 +92,17 @@ def program(context: Context) -> str:
 
 
 def spelled(config_file: Path | None, data_dir: Path | None) -> str:
-    """The program with those choices; what would be found in this folder anyway is left out."""
+    """The program with those choices, as seen from this folder; what would be found here anyway is left out."""
     words = ["python3", "-m", "bridge"]
     if config_file is not None and config_file.absolute() != Path("config.toml").absolute():
-        words += ["--config", str(config_file)]
+        words += ["--config", _from_here(config_file)]
     if data_dir is not None and data_dir.absolute() != DATA.absolute():
-        words += ["--data", str(data_dir)]
+        words += ["--data", _from_here(data_dir)]
     return shlex.join(words)
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _operator(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:

@@ -2,7 +2,7 @@
 
 By hand and not with pydantic: each of the bridge's processes would pay about 190 ms for importing it and building the
 models, on a start that must take less than two seconds. Never reads an API key; `read_api_key` does, when a worker asks.
-May import: `ports`, `core`.
+May import: `connecting`, `reading`, `ports`, `core`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge import reading
-from bridge.core.policy import Mode, OnNoMatch, OnReturn, OnSuspend, Policy
+from bridge import connecting, reading
+from bridge.core.policy import Mode, OnReturn, OnSuspend, Policy
 from bridge.ports import Connection, TargetSettings
 from bridge.reading import Table
 
 SECTIONS = ("server", "store", "queue", "policy", "targets", "connections")
 LATER = ("notify", "admin")
 """Sections that the contract names and this version does not act on: refused, since a key without effect misleads."""
-CONNECTION_KINDS = ("okta", "entra", "scim", "okta-hook", "graph", "ssf", "webhook")
-SCIM_KINDS = ("okta", "entra", "scim")
-"""Kinds that name the person's own assignment to PostHog; the others speak for a whole tenant."""
 SANDBOX = "sandbox"
 SANDBOX_ORGANIZATION = "01900000-5a4d-7000-8000-00000000b0a7"
 """The organization that the sandbox holds; fixed, so that its pages keep their addresses."""
@@ -202,7 +199,7 @@ def _settings(root: Table, data_dir: Path, *, is_sandbox: bool, file: Path | Non
         targets[table.name] = _target(table)
         policies[table.name] = _policy_of_target(policy, table)
         table.close()
-    connections = {table.name: _connection(table, tuple(targets)) for table in root.tables("connections")}
+    connections = {table.name: connecting.connection(table, tuple(targets)) for table in root.tables("connections")}
     if not targets and not root.problems:
         root.fail("targets", "no PostHog organization is named: add [targets.main].")
     return Settings(
@@ -352,23 +349,6 @@ def _organization_id(table: Table) -> str:
     except ValueError:
         table.fail("organization_id", "must be the organization's id, a UUID (PostHog: Settings, Organization).")
         return ""
-
-
-def _connection(table: Table, targets: tuple[str, ...]) -> Connection:
-    table.check_name()
-    kind = table.one_of("kind", CONNECTION_KINDS, "")
-    named = table.texts("targets")
-    if not named:
-        table.fail("targets", "name at least one target.")
-    for name in named:
-        if name not in targets:
-            table.fail("targets", f'there is no target "{name}"' + table.suggestion(name, targets))
-    usual = OnNoMatch.HOLD if kind in SCIM_KINDS else OnNoMatch.CLOSE
-    on_no_match = table.choice("on_no_match", OnNoMatch, usual)
-    if table.discard("groups"):
-        table.fail("groups", "this version does not act on groups yet; take it out.")
-    table.close()
-    return Connection(name=table.name, kind=kind, targets=named, on_no_match=on_no_match)
 
 
 def is_loopback(host: str) -> bool:

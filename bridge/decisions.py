@@ -75,19 +75,7 @@ def release_batch(
     """Approve a batch as the operator saw it, all of it or a subset. All or nothing. Raises `Declined`."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        found = batches.waiting_batch(tx, batch_id)
-        if found is None:
-            raise Declined(f"Batch {batch_id} holds nothing.", remedy="`status` lists the batches that wait.")
-        if digest != found.digest:
-            raise Declined(
-                f"Batch {batch_id} has changed since you saw it: its digest is {found.digest} now, not {digest}.",
-                remedy="Look again with `status` and release that digest.",
-            )
-        strangers = set(only) - {c.id for c in found.cases}
-        if strangers:
-            raise Declined(f"Not in batch {batch_id}: {', '.join(map(str, sorted(strangers)))}.")
-        chosen = [c for c in found.cases if not only or c.id in only]
-        done = [_release(tx, c, by=by, reason=reason, now=now) for c in chosen]
+        done = [_release(tx, c, by=by, reason=reason, now=now) for c in _chosen(tx, batch_id, digest, only)]
     bridge.bell.ring(done[0].target)
     return done
 
@@ -96,10 +84,16 @@ def cancel(bridge: Bridge, case_id: int, *, by: str, reason: str) -> Case:
     """Let the person be. What was done already stays done."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        case = _open_case(tx, case_id)
-        case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
-        _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
-    return case
+        return _cancel(bridge, tx, _open_case(tx, case_id), by=by, reason=reason, now=now)
+
+
+def cancel_batch(
+    bridge: Bridge, batch_id: int, digest: str, *, by: str, reason: str, only: Collection[int] = ()
+) -> list[Case]:
+    """Let everybody in a batch be, as the operator saw it, or a subset. All or nothing. Raises `Declined`."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        return [_cancel(bridge, tx, c, by=by, reason=reason, now=now) for c in _chosen(tx, batch_id, digest, only)]
 
 
 def retry(bridge: Bridge, case_id: int, *, by: str) -> Case:
@@ -153,12 +147,36 @@ def _meant(tx: Tx, who: str, target: str) -> int:
     return leaving[0] if leaving else known[0]
 
 
+def _chosen(tx: Tx, batch_id: int, digest: str, only: Collection[int]) -> list[Case]:
+    """The cases of a batch, or those of them that are named, if it is still as the operator saw it."""
+    found = batches.waiting_batch(tx, batch_id)
+    if found is None:
+        raise Declined(f"Batch {batch_id} holds nothing.", remedy="`status` lists the batches that wait.")
+    if digest != found.digest:
+        raise Declined(
+            f"Batch {batch_id} has changed since you saw it: its digest is {found.digest} now, not {digest}.",
+            remedy="Look again with `status` and name that digest.",
+        )
+    strangers = set(only) - {c.id for c in found.cases}
+    if strangers:
+        raise Declined(f"Not in batch {batch_id}: {', '.join(map(str, sorted(strangers)))}.")
+    return [c for c in found.cases if not only or c.id in only]
+
+
 def _open_case(tx: Tx, case_id: int) -> Case:
     case = cases.find(tx, case_id)
     if case is None:
         raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
     if not case.state.is_open:
         raise Declined(f"Case {case_id} is {case.state.value}: {case.outcome}.")
+    return case
+
+
+def _cancel(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
+    case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
+    _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
+    if case.is_whole:
+        intake.resurface(bridge, tx, case, now)
     return case
 
 

@@ -5,7 +5,7 @@ Only after the commit is the bell rung, and losing that ring is harmless. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,9 +14,10 @@ import structlog
 from bridge.core import case as cases_of
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
+from bridge.core.plan import Plan
 from bridge.core.record import Record, event_of
 from bridge.ports import Bridge, Connection, NotThere
-from bridge.store import cases, inbox, people, records, targets
+from bridge.store import cases, groups, inbox, people, records, scopes, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -48,7 +49,7 @@ def change(
         if resource_type == "User":
             after, woken = _change_user(bridge, tx, connection, before, wanted, now)
         else:
-            after, woken = _write(tx, before, wanted, None, now), set()
+            after, woken = _change_group(bridge, tx, connection, before, wanted, now)
     _ring(bridge, woken)
     return after
 
@@ -100,17 +101,29 @@ def follow(
         people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)
     woken: set[str] = set()
     for target in to:
-        if event.kind is EventKind.ACTIVATE:
-            moved = _take_back(bridge, tx, event, person, target, now)
-        elif event.kind.says_out:
-            moved = [_open_or_repeat(bridge, tx, event, person, target, now)]
-        else:
-            moved = []
-        for case in moved:
+        for case in _move(bridge, tx, event, person, target, now):
             inbox.attach(tx, inbox_id, case.id)
             if case.due_at is not None and case.due_at <= now:
                 woken.add(target)
     return woken
+
+
+def _move(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
+    """The person's cases at one target after the event: those that it opened, moved or ended."""
+    match event.kind:
+        case EventKind.ACTIVATE:
+            return [
+                *_take_back(bridge, tx, event, person, target, now),
+                *_rejoin(tx, event, person, target, now, bridge.connections.values()),
+            ]
+        case EventKind.LEFT_GROUP | EventKind.GROUP_GONE:
+            return [_open_below(bridge, tx, event, person, target, now)]
+        case EventKind.JOINED_GROUP:
+            return _rejoin(tx, event, person, target, now, bridge.connections.values())
+        case kind if kind.says_out:
+            return [_open_or_repeat(bridge, tx, event, person, target, now)]
+        case _:
+            return []
 
 
 def _change_user(
@@ -135,6 +148,16 @@ def _change_user(
     if not is_active:
         return after, _look_again(tx, connection, open_cases, now)
     return after, set()
+
+
+def _change_group(
+    bridge: Bridge, tx: Tx, connection: Connection, before: Record | None, wanted: Record | None, now: datetime
+) -> tuple[Record | None, set[str]]:
+    after = _write(tx, before, wanted, None, now)
+    woken: set[str] = set()
+    for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
+        woken |= follow(bridge, tx, said.event, said.person, [said.target], now) or set()
+    return after, woken
 
 
 def _sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
@@ -218,7 +241,57 @@ def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, t
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
+    if case.is_whole:
+        for other in cases.open_of_person(tx, person, target):
+            if not other.is_whole:
+                _supersede(tx, other, case, now)
     return case
+
+
+def _open_below(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
+    """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
+    case = _open_or_repeat(bridge, tx, event, person, target, now)
+    whole = next((c for c in cases.open_of_person(tx, person, target) if c.is_whole), None)
+    return case if whole is None else _supersede(tx, case, whole, now)
+
+
+def _supersede(tx: Tx, case: Case, whole: Case, now: datetime) -> Case:
+    case = cases.save(tx, cases_of.superseded(case, by=whole.id, now=now))
+    facts = {"by": whole.id, "outcome": case.outcome}
+    tx.audit(Entry(at=now, kind="case.superseded", actor="bridge", case_id=case.id, target=case.target, facts=facts))
+    return case
+
+
+def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
+    """What the taken-back case had superseded is open again, unless some group grants it by now."""
+    about = {c.scope for c in cases.open_of_person(tx, whole.person_id, whole.target)}
+    for old in scopes.superseded(tx, whole):
+        who = {old.person_id}
+        is_held = groups.holding(tx, bridge.connections.values(), old.target, old.scope, who) and not old.is_operators
+        if old.scope in about or "organization" in about or is_held:
+            continue
+        due = now + bridge.policies[old.target].settle
+        case = cases.insert_case(
+            tx, replace(old, id=0, state=CaseState.PENDING, due_at=due, plan=Plan(), outcome="", closed_at=None)
+        )
+        inbox.hand_over(tx, old.id, case.id)
+        facts = {"instead_of": old.id, "taken_back": whole.id}
+        tx.audit(Entry(at=now, kind="case.again", actor="bridge", case_id=case.id, target=case.target, facts=facts))
+
+
+def _rejoin(
+    tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime, granting: Collection[Connection]
+) -> list[Case]:
+    """Ends the cases about what some group grants the person again: one of an active record."""
+    moved = []
+    for case in cases.open_of_person(tx, person, target):
+        if case.is_whole or case.is_operators or not groups.holding(tx, granting, target, case.scope, {person}):
+            continue
+        touched = any(s.may_have_effect for s in cases.steps_of(tx, case.id))
+        after = cases.save(tx, cases_of.rejoined(case, touched=touched, by=event.source, now=now))
+        tx.audit(_about(after, "case.reactivated", event, now))
+        moved.append(after)
+    return moved
 
 
 def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
@@ -227,6 +300,8 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
     standings = people.standings(tx, person, bridge.connections_of(target))
     says_out = [s.connection for s in standings if s.is_out]
     for case in cases.open_of_person(tx, person, target):
+        if not case.is_whole:
+            continue
         if case.is_operators or says_out:
             moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
             tx.audit(_about(case, "case.active_elsewhere", event, now))
@@ -247,6 +322,7 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
                 now,
             )
         moved.append(after)
+        resurface(bridge, tx, after, now)
     return moved
 
 

@@ -112,7 +112,8 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
     connections = bridge.connections_of(target)
     for person, leaver in people.leavers(tx, target, connections, people.still_out(connections)).items():
         theirs = [m for m in organization.members if m.user_uuid in leaver.accounts or m.address in leaver.addresses]
-        if not theirs or cases.open_of_person(tx, person, target) or cases.was_let_be(tx, person, target):
+        is_leaving = any(c.is_whole for c in cases.open_of_person(tx, person, target))
+        if not theirs or is_leaving or cases.was_let_be(tx, person, target):
             continue
         addresses, accounts = {m.address for m in theirs}, {m.user_uuid for m in theirs}
         claimed = people.claims(tx, target, connections, person, addresses, accounts)

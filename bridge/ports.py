@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.core.organization import Organization
@@ -101,6 +101,21 @@ class Bell(Protocol):
         ...
 
 
+SCIM_KINDS = ("okta", "entra", "scim")
+"""Kinds of connection that speak SCIM and name a person's own assignment; the others speak for a whole tenant."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupGrant:
+    """What leaving one group of an identity provider takes away: one project or role at one target."""
+
+    name: str
+    """The group's `displayName`, compared as names are, or its `externalId`, compared exactly."""
+    target: str
+    scope: str
+    """`project:ID` or `role:ID`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Connection:
     """One IdP app that talks to us."""
@@ -110,6 +125,11 @@ class Connection:
     """`okta`, `entra`, `scim`, `okta-hook`, `graph`, `ssf` or `webhook`."""
     targets: tuple[str, ...]
     on_no_match: OnNoMatch = OnNoMatch.HOLD
+    groups: tuple[GroupGrant, ...] = ()
+    silent_after: timedelta | None = None
+    """After this long without a call somebody should look; `None` is never."""
+    rate_limit: int = 0
+    """Requests in a second that one web process answers; 0 is without limit."""
 
 
 @dataclass(frozen=True, kw_only=True)

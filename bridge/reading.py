@@ -80,6 +80,15 @@ class Table:
         for name, content in below.items():
             yield Table(content, f"{self._at(key)}.{name}", self.problems)
 
+    def listed(self, key: str) -> Iterator[Table]:
+        """The tables of a list such as `[[connections.okta.groups]]`, in order."""
+        below = self._take(key, [])
+        if not isinstance(below, list):
+            self.fail(key, f"must be a list of sections, each headed [[{self._at(key)}]].")
+            return
+        for number, content in enumerate(below, 1):
+            yield Table(content, f"{self._at(key)}[{number}]", self.problems)
+
     def text(self, key: str, default: str) -> str:
         """A text."""
         value = self._take(key, default)
@@ -158,9 +167,12 @@ class Table:
             return self._wrong(key, value, 'a duration such as "60s", "5m", "24h" or "2d"', default)
         return read
 
-    def optional_duration(self, key: str) -> timedelta | None:
+    def optional_duration(self, key: str, default: timedelta | None = None) -> timedelta | None:
         """A duration, or nothing for the empty text."""
-        if not self._left.get(key, ""):
+        if key not in self._left:
+            self._asked.append(key)
+            return default
+        if not self._left[key]:
             self._take(key, "")
             return None
         return self.duration(key, timedelta(0))

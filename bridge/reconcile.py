@@ -187,6 +187,7 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
             connections=bridge.connections_of(this.target),
             on_no_match=connection.on_no_match if connection else OnNoMatch.HOLD,
             now=now,
+            granting=tuple(bridge.connections.values()),
         )
         found = plan(case, facts, policy, now)
         if _touches_an_owner(found, organization) and not this.is_fresh:

@@ -35,6 +35,7 @@ COMMANDS = {
     "remove": "bridge.cli.remove:remove",
     "link": "bridge.cli.link:link",
     "audit": "bridge.cli.audit:audit",
+    "groups": "bridge.cli.groups:groups",
     "token": "bridge.cli.tokens:token",
     "check": "bridge.cli.check:check",
     "admin": "bridge.cli.admin:admin",

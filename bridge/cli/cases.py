@@ -11,7 +11,7 @@ from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
 from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold
-from bridge.core.wording import ago, counted, lasting, utc
+from bridge.core.wording import ago, counted, lasting, scope_words, utc
 from bridge.ports import Declined
 from bridge.store import contract, story, views
 from bridge.store.batches import Batch
@@ -68,7 +68,7 @@ def cases(context: Context, *, state: tuple[str, ...], limit: int, as_json: bool
                     str(v.case.id),
                     v.case.state.value,
                     v.case.subject.label,
-                    v.case.target,
+                    story.where(v.case),
                     ago(v.case.opened_at, now),
                     story.standing(v.case, now),
                 )
@@ -87,14 +87,15 @@ def case(context: Context, case_id: int, *, as_json: bool) -> None:
         paper.as_json(contract.whole_case_out(view, now))
         return
     found = view.case
-    paper.line(f"Case {found.id}: {found.subject.label} must not be in {found.target}", bold=True)
+    paper.line(f"Case {found.id}: {found.subject.label} must not be in {story.where(found)}", bold=True)
     facts = [
         ("State", f"{found.state.value}, opened {utc(found.opened_at)} ({ago(found.opened_at, now)})"),
         ("Stands", story.standing(found, now)),
         ("Access", story.access(view, now)),
         ("Asked by", f"{found.source}; reason: {found.reason.value}" + (f"; {found.note}" if found.note else "")),
         ("Approved by", view.approver),
-        ("Scope", found.scope if found.scope != "organization" else ""),
+        ("Scope", scope_words(found.scope) if not found.is_whole else ""),
+        ("Groups", "; ".join(f"{name} ({connection})" for connection, name in view.groups)),
         ("Record", story.record(view)),
     ]
     for name, text in facts:
@@ -126,7 +127,8 @@ def plan(context: Context, case_id: int, *, as_json: bool) -> None:
         whole = contract.case_out(view, context.bridge().clock.now())
         paper.as_json({"id": case_id, "state": whole["state"], **whole["plan"], "holds": whole["holds"]})
         return
-    paper.line(f"Case {case_id}: {view.case.subject.label} at {view.case.target}, {view.case.state.value}", bold=True)
+    where = story.where(view.case)
+    paper.line(f"Case {case_id}: {view.case.subject.label} at {where}, {view.case.state.value}", bold=True)
     _tell_plan(context, view.case)
 
 
@@ -186,16 +188,23 @@ def _tell_batch(context: Context, batch: Batch, now: datetime) -> None:
         paper.line(f"Case {held.id}, {held.subject.label} ({hold.code.value}): {hold.message}", indent=4)
     if len(batch.others) > MOST_SHOWN:
         paper.line(f"and {len(batch.others) - MOST_SHOWN} more; `cases --state HELD` lists them", indent=4)
+    what = f"--batch {batch.id}"
+    ids = ",".join(str(c.id) for c in batch.cases[:2])
     if batch.is_releasable:
-        told = releasing(paper.program(context), f"--batch {batch.id}", batch.digest)
-        paper.command_line(told, indent=2)
-        ids = ",".join(str(c.id) for c in batch.cases[:2])
+        paper.command_line(releasing(paper.program(context), what, batch.digest), indent=2)
         paper.line(f"Add `--only {ids}` to release some of them; `cancel ID` lets one person be.", indent=2)
+    elif batch.is_about_groups:
+        paper.line(
+            "Single projects and roles are not taken away by the bridge yet: do it by hand in PostHog, or:", indent=2
+        )
+        told = f'{paper.program(context)} cancel {what} --digest {batch.digest} --reason "WHY"'
+        paper.command_line(told, indent=2)
+        paper.line(f"Add `--only {ids}` to cancel some of them.", indent=2)
 
 
 def _tell_held(context: Context, view: CaseView, now: datetime) -> None:
     found = view.case
-    paper.line(f"Case {found.id}: {found.subject.label} at {found.target}, {found.state.value}", bold=True)
+    paper.line(f"Case {found.id}: {found.subject.label} at {story.where(found)}, {found.state.value}", bold=True)
     access = story.access(view, now)
     if access:
         paper.line(access, indent=2, fg="red" if view.access.still_in else None)

@@ -11,11 +11,11 @@ import click
 
 from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, UNREACHABLE, Context, command
-from bridge.config import SCIM_KINDS, Settings
+from bridge.config import Settings
 from bridge.core.events import address_key
 from bridge.core.policy import Mode
 from bridge.core.wording import counted, lasting
-from bridge.ports import BoundaryError, Bridge, Finding, Target
+from bridge.ports import SCIM_KINDS, BoundaryError, Bridge, Finding, Target
 from bridge.store import targets, tokens, views
 from bridge.store.db import head_revision
 

@@ -58,14 +58,42 @@ def release(
 
 
 @command()
-@click.argument("case_id", metavar="ID", type=int)
+@click.argument("case_id", metavar="[ID]", type=int, required=False)
+@click.option("--batch", type=int, help="Cancel this batch instead of one case.")
+@click.option("--only", metavar="ID,ID", help="With --batch: only these of its cases.")
+@click.option("--digest", help="With --batch: the digest of what you saw; `status` shows it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why the person is to be let be.")
 @paper.operator_option
 @paper.json_option
-def cancel(context: Context, *, case_id: int, reason: str, by: str, as_json: bool) -> None:
-    """Lets the person be. What was done already stays done."""
+def cancel(
+    context: Context,
+    *,
+    case_id: int | None,
+    batch: int | None,
+    only: str | None,
+    digest: str | None,
+    reason: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Lets the person be, or everybody in a batch. What was done already stays done."""
+    if (case_id is None) == (batch is None):
+        raise click.UsageError("Name one case, or one batch with --batch.")
     if not reason.strip():
         raise click.UsageError("Say why with --reason: it is kept in the audit log.")
+    if batch is not None:
+        if digest is None:
+            raise click.UsageError("Name what you saw with --digest; `status` shows it.")
+        chosen = _numbers(only)
+        done = decisions.cancel_batch(context.bridge(), batch, digest.strip(), by=by, reason=reason, only=chosen)
+        if as_json:
+            paper.as_json({"cancelled": [c.id for c in done]})
+        else:
+            paper.line(f"{counted(len(done), 'case')} of batch {batch} cancelled by {by}.", fg="green")
+        return
+    if only is not None or digest is not None:
+        raise click.UsageError("--only and --digest go with --batch.")
+    assert case_id is not None
     decisions.cancel(context.bridge(), case_id, by=by, reason=reason)
     if as_json:
         _print_case(context, case_id)

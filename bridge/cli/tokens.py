@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 
 import click
 
-from bridge.cli import paper
+from bridge.cli import connections, paper
 from bridge.cli.context import Command, Context
 from bridge.core.wording import ago, rfc3339, utc
-from bridge.ports import Bridge, Declined
+from bridge.ports import Declined
 from bridge.reading import DURATION, SECONDS
 from bridge.store import tokens
 from bridge.store.audit import Entry
@@ -34,7 +33,7 @@ def token() -> None:
 def create(context: Context, *, connection: str, expires: str | None, by: str) -> None:
     """Prints a new token, once and alone, so that it can be piped."""
     bridge = context.bridge()
-    _check_connection(bridge, connection)
+    connections.chosen(bridge, connection)
     now = bridge.clock.now()
     until = None if expires is None else now + _duration(expires)
     with bridge.db.write() as tx:
@@ -58,7 +57,7 @@ def list_(context: Context, *, connection: str | None, as_json: bool) -> None:
     """Lists tokens: how they begin, when they were last used, whether they still open anything."""
     bridge = context.bridge()
     if connection is not None:
-        _check_connection(bridge, connection)
+        connections.chosen(bridge, connection)
     now = bridge.clock.now()
     with bridge.db.read() as tx:
         found = tokens.listed(tx, connection)
@@ -117,13 +116,6 @@ def _out(found: Token, now: datetime) -> dict[str, object]:
         "revoked_at": rfc3339(found.revoked_at),
         "last_used_at": rfc3339(found.last_used_at),
     }
-
-
-def _check_connection(bridge: Bridge, name: str) -> None:
-    if name not in bridge.connections:
-        near = get_close_matches(name, bridge.connections, n=1)
-        hint = f' Did you mean "{near[0]}"?' if near else f" There is {', '.join(bridge.connections) or 'none'}."
-        raise click.UsageError(f'There is no connection "{name}".{hint}')
 
 
 def _duration(text: str) -> timedelta:

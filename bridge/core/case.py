@@ -102,6 +102,11 @@ class Case:
     closed_at: datetime | None = None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is about the organization, and not about one project or role in it."""
+        return self.scope == "organization"
+
+    @property
     def is_operators(self) -> bool:
         """Whether an operator asked for it: that outranks the identity providers."""
         return self.source.startswith("operator:")
@@ -124,7 +129,7 @@ class Case:
             return False
         if self.is_operators or (self.released is not None and self.released.steps):
             return False
-        waiting = {HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY, HoldCode.STALE}
+        waiting = {HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY, HoldCode.STALE, HoldCode.NOT_SUPPORTED}
         return all(h.code in waiting for h in self.plan.blocking)
 
 
@@ -182,6 +187,8 @@ def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) ->
         )
     elif case.is_suspension and event.kind is not EventKind.SUSPEND:
         case = replace(case, kind=event.kind)
+    elif case.kind is EventKind.GROUP_GONE and event.kind is EventKind.LEFT_GROUP:
+        case = replace(case, kind=event.kind)  # now the source speaks of this very person
     if case.state is not CaseState.PENDING or event.is_emergency:
         return replace(case, due_at=now)
     settled = max(now + policy.settle, event.effective_at or now)
@@ -200,6 +207,25 @@ def reactivated(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
         return replace(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
     outcome = f"active again in {by} before anything was done"
     return replace(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
+
+
+def rejoined(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
+    """The case about a project or role after the person is in a granting group again; `touched` as for `reactivated`."""
+    if touched:
+        outcome = f"back in a group of {by} after the removal began; nothing was given back"
+        return replace(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
+    outcome = f"back in a group of {by} before anything was done"
+    return replace(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
+
+
+def superseded(case: Case, *, by: int, now: datetime) -> Case:
+    """The case about a project or role after another began to take the same person out of the whole organization."""
+    return replace(case, state=CaseState.CANCELLED, outcome=superseded_by(by), due_at=None, closed_at=now)
+
+
+def superseded_by(case_id: int) -> str:
+    """The outcome that names the case which has taken over; when that one is taken back, this one counts again."""
+    return f"superseded by case {case_id}, which takes the person out of the whole organization"
 
 
 def cancelled(case: Case, *, by: str, reason: str, now: datetime) -> Case:

@@ -107,6 +107,7 @@ class HoldCode(StrEnum):
     OBSERVE_ONLY = "observe_only"
     RETURNED = "returned"
     REINVITED = "reinvited"
+    GROUP_GONE = "group_gone"
     NOT_SUPPORTED = "not_supported"
 
 

@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.core.case import Case
+from bridge.core.considered import Considered, Facts, Leaver
 from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import CancelInvite, HoldCode, Plan, RemoveMember, SetLevel, Step
 from bridge.core.policy import Policy
-from bridge.core.safeguards import SAFEGUARDS, Considered, Facts, Leaver
+from bridge.core.safeguards import SAFEGUARDS
 
 
 def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
@@ -34,15 +35,17 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
         for i in organization.invites
         if i.address in (facts.leaver.addresses | {m.address for m in mine}) and i.address not in facts.claimed
     )
-    steps: list[Step] = list(invites) if case.scope == "organization" else []
-    owners = [m for m in members if m.level is Level.OWNER or m.user_uuid in facts.stepped_down]
+    steps: list[Step] = list(invites) if case.is_whole else []
+    owners = (
+        [m for m in members if m.level is Level.OWNER or m.user_uuid in facts.stepped_down] if case.is_whole else []
+    )
     successor = None
     is_replaced = not owners or bool(_staying_owners(organization, facts))
     if not is_replaced:
         successor = _successor(organization, facts, policy)
-    if successor is not None and case.scope == "organization":
+    if successor is not None:
         steps.append(_set_level(successor, Level.OWNER))
-    for member in members if case.scope == "organization" else ():
+    for member in members if case.is_whole else ():
         if member.level is Level.OWNER:
             steps.append(_set_level(member, Level.MEMBER))
         steps.append(RemoveMember(user_uuid=member.user_uuid, email=member.email, level=member.level))

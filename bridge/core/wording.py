@@ -46,6 +46,12 @@ def printable(text: str) -> str:
     return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
 
 
+def scope_words(scope: str) -> str:
+    """What a case is about: `the organization`, `project 42`, `role 0190…`."""
+    kind, _, number = scope.partition(":")
+    return f"{kind} {number}" if number else f"the {kind}"
+
+
 def who(actor: str) -> str:
     """What to call an actor: a connection's or an operator's name, or `the bridge`."""
     return "the bridge" if actor == "bridge" else actor.removeprefix("operator:")

@@ -10,7 +10,7 @@ from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold, digest_of
 from bridge.store import cases
 from bridge.store import tables as t
-from bridge.store.cases import GATHERED
+from bridge.store.cases import BESIDE, GATHERED
 from bridge.store.db import Tx
 
 
@@ -31,12 +31,17 @@ class Batch:
     @property
     def shared(self) -> Hold:
         """The hold that they wait for together, with its newest numbers."""
-        return next(h for c in reversed(self.cases) for h in c.plan.blocking)
+        return next(h for c in reversed(self.cases) for h in c.plan.blocking if h.code in GATHERED)
 
     @property
     def others(self) -> tuple[tuple[Case, Hold], ...]:
         """The questions that stand beside some of them: a release of the batch answers those too."""
-        return tuple((c, h) for c in self.cases for h in c.plan.holds if h.code not in GATHERED)
+        return tuple((c, h) for c in self.cases for h in c.plan.holds if h.code not in GATHERED | BESIDE)
+
+    @property
+    def is_about_groups(self) -> bool:
+        """Whether they are about one project or role, and not about the organization."""
+        return not self.cases[0].is_whole
 
     @property
     def is_releasable(self) -> bool:
@@ -46,8 +51,7 @@ class Batch:
 
 def waiting_batch(tx: Tx, batch_id: int) -> Batch | None:
     """The batch with that number, or `None` when nothing in it waits any more."""
-    held = (c for c in cases.of_batch(tx, batch_id) if c.state is CaseState.HELD)
-    waiting = tuple(c for c in held if {h.code for h in c.plan.blocking} <= GATHERED)
+    waiting = tuple(c for c in cases.of_batch(tx, batch_id) if cases.is_gathered(c))
     if not waiting:
         return None
     digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in waiting), ())

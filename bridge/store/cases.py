@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, insert, select, update
 
 from bridge.core.case import Case, CaseState
+from bridge.core.considered import Done
 from bridge.core.events import EventKind, Reason
 from bridge.core.plan import HoldCode, RemoveMember, Step
-from bridge.core.safeguards import Done
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
@@ -33,8 +33,11 @@ _OPEN = Hot(
 )
 _STEPS = Hot(lambda case_id: select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
 
-GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY})
+GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY, HoldCode.GROUP_GONE})
 """Holds that concern many cases at once: cases with no other hold share a batch, and one decision."""
+
+BESIDE = frozenset({HoldCode.NOT_SUPPORTED})
+"""Holds that are no question of their own, and keep no case out of its batch."""
 
 
 def insert_case(tx: Tx, case: Case) -> Case:
@@ -44,14 +47,19 @@ def insert_case(tx: Tx, case: Case) -> Case:
 
 def save(tx: Tx, case: Case) -> Case:
     """Keep the case as it now is; joins or leaves the target's open batch as its holds say."""
-    codes = {h.code for h in case.plan.blocking}
-    gathered = case.state is CaseState.HELD and bool(codes) and codes <= GATHERED
+    gathered = is_gathered(case)
     if gathered and case.batch_id is None:
         case = replace(case, batch_id=_open_batch(tx, case))
     elif not gathered and case.batch_id is not None and case.released is None:
         case = replace(case, batch_id=None)
     _SAVE.run(tx, case_id=case.id, **_columns(case))
     return case
+
+
+def is_gathered(case: Case) -> bool:
+    """Whether the case waits for a decision about many."""
+    codes = {h.code for h in case.plan.blocking}
+    return case.state is CaseState.HELD and bool(codes & GATHERED) and codes <= GATHERED | BESIDE
 
 
 def find(tx: Tx, case_id: int) -> Case | None:
@@ -132,7 +140,7 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
     """Whether an operator cancelled the person's last case at the target: their word stands until a source speaks."""
     last = tx.execute(
         select(t.cases.c.state, t.cases.c.outcome)
-        .where(t.cases.c.person_id == person_id, t.cases.c.target == target)
+        .where(t.cases.c.person_id == person_id, t.cases.c.target == target, t.cases.c.scope == "organization")
         .order_by(t.cases.c.id.desc())
         .limit(1)
     ).one_or_none()
@@ -310,13 +318,17 @@ def tick(tx: Tx, todo_id: int, by: str, now: datetime) -> bool:
 def _open_batch(tx: Tx, case: Case) -> int:
     """The batch of its kind that still waits for its decision; a new one when there is none.
 
-    The backlog of observing has one of its own, and nobody joins a batch that was decided in part.
+    The backlog of observing has one of its own, so has each project or role whose group was deleted or emptied, and
+    nobody joins a batch that was decided in part.
     """
+    about = "" if case.is_whole else f"{'gone' if case.kind is EventKind.GROUP_GONE else 'many'} {case.scope}"
     decided = select(t.cases.c.batch_id).where(t.cases.c.batch_id.is_not(None), t.cases.c.released.is_not(None))
     waiting = (
         select(t.cases.c.batch_id)
+        .join(t.batches, t.batches.c.id == t.cases.c.batch_id)
         .where(
             t.cases.c.target == case.target,
+            t.batches.c.about == about,
             t.cases.c.is_backlog == case.is_backlog,
             t.cases.c.batch_id.is_not(None),
             t.cases.c.batch_id.not_in(decided),
@@ -329,7 +341,7 @@ def _open_batch(tx: Tx, case: Case) -> int:
     known = tx.execute(waiting).scalar()
     if known is not None:
         return int(known)
-    result = tx.execute(insert(t.batches).values(target=case.target, opened_at=case.opened_at))
+    result = tx.execute(insert(t.batches).values(target=case.target, about=about, opened_at=case.opened_at))
     return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 

@@ -84,6 +84,7 @@ def whole_case_out(view: CaseView, now: datetime) -> dict[str, Any]:
     return {
         **short,
         "record": story.record(view),
+        "groups": [{"connection": connection, "name": name} for connection, name in view.groups],
         "events": [_event_out(e) for e in view.events],
         "steps": [_step_out(s) for s in view.steps],
         "todos": [todo_out(t) for t in view.todos],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bridge.core.case import Case
+from bridge.core.considered import Facts, Leaver
 from bridge.core.organization import Level, Organization
 from bridge.core.planner import departing
 from bridge.core.policy import OnNoMatch, Policy
-from bridge.core.safeguards import Facts, Leaver
-from bridge.store import cases, people, targets
+from bridge.ports import Connection
+from bridge.store import cases, groups, people, scopes, targets
 from bridge.store.db import Tx
 
 LATER = timedelta(hours=12)
@@ -26,8 +27,12 @@ def gather(
     connections: Sequence[str],
     on_no_match: OnNoMatch,
     now: datetime,
+    granting: Collection[Connection] = (),
 ) -> Facts:
-    """Everything about the case's person and everyone else who is leaving, as it is in this transaction."""
+    """Everything about the case's person and everyone else who is leaving, as it is in this transaction.
+
+    `granting`: connections whose groups may grant what a case about one project or role is about.
+    """
     leaving = cases.leaving(tx, case.target)
     known = people.leavers(tx, case.target, connections, cases.people_leaving(case.target))
     mine = known.get(case.person_id) or people.leaver_of(tx, case.target, connections, case.person_id)
@@ -36,12 +41,13 @@ def gather(
     candidates = {*policy.successors}
     if policy.longest_standing_admin:
         candidates |= {m.address for m in organization.members if m.level is Level.ADMIN}
-    touches_owner = any(m.level is Level.OWNER for m in matched)
+    touches_owner = case.is_whole and any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
     later_people = {p for p, who in leaving.items() if who.due_at and who.due_at > now + LATER}
     later = departing(organization, (known[p] for p in later_people - {case.person_id}))
     gone = departing(organization, (leaver for p, leaver in known.items() if p not in later_people))
-    gone |= departing(organization, [mine])
+    if case.is_whole:
+        gone |= departing(organization, [mine])
     if touches_owner:
         gone -= _kept_by_others(tx, connections, organization, gone, known, mine)
     members = frozenset(m.user_uuid for m in organization.members)
@@ -64,8 +70,11 @@ def gather(
             mine.addresses | {m.address for m in matched},
             {m.user_uuid for m in organization.members if m.user_uuid in mine.accounts or m in matched},
         ),
-        active_in=tuple(s.connection for s in standings if not s.is_out),
-        is_reactivated=not case.is_operators and bool(standings) and not any(s.is_out for s in standings),
+        active_in=tuple(s.connection for s in standings if not s.is_out) if case.is_whole else (),
+        is_reactivated=case.is_whole
+        and not case.is_operators
+        and bool(standings)
+        and not any(s.is_out for s in standings),
         unfit=people.unfit(tx, connections, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
         intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),
@@ -74,6 +83,9 @@ def gather(
             s.canonical.split()[1] for s in steps if s.may_have_effect and s.canonical.endswith(" member")
         ),
         on_no_match=on_no_match,
+        scope_holders=0 if case.is_whole else len(groups.holding(tx, granting, case.target, case.scope)),
+        scope_leavers=0 if case.is_whole else scopes.group_leavers(tx, case, policy.window, case.scope),
+        group_leavers=0 if case.is_whole else scopes.group_leavers(tx, case, policy.window),
     )
 
 

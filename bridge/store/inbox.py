@@ -64,6 +64,13 @@ def attach(tx: Tx, inbox_id: int, case_id: int) -> None:
     _ATTACH.run(tx, case_id=case_id, inbox_id=inbox_id)
 
 
+def hand_over(tx: Tx, from_case: int, to_case: int) -> None:
+    """Say that the events of one case belong to another too."""
+    events = select(t.case_events.c.inbox_id).where(t.case_events.c.case_id == from_case)
+    for inbox_id in tx.execute(events).scalars().all():
+        attach(tx, inbox_id, to_case)
+
+
 def heard_from(tx: Tx, connection: str, now: datetime) -> None:
     """Keep when the connection last said something; to the second, so that a burst does not rewrite the row."""
     now = now.replace(microsecond=0)

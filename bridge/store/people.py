@@ -11,10 +11,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
 
+from bridge.core.considered import Leaver
 from bridge.core.events import Subject
 from bridge.core.organization import Organization
 from bridge.core.record import Record
-from bridge.core.safeguards import Leaver
 from bridge.store import records
 from bridge.store import tables as t
 from bridge.store.db import Tx

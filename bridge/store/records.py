@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -75,6 +75,9 @@ _UPDATE = Hot(
 )
 _INSERT_EMAIL = Hot(lambda: insertion(t.record_emails))
 _INSERT_MEMBER = Hot(lambda: insertion(t.group_members))
+
+MOST_AT_ONCE = 500
+"""Ids in one query; a group can have thousands of members, and databases have limits."""
 
 
 def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
@@ -156,6 +159,30 @@ def person_of(tx: Tx, record_id: str) -> int | None:
 def living_of_person(tx: Tx, person_id: int, connection: str) -> list[Record]:
     """The person's living records in one connection; nearly always one."""
     return _read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection))
+
+
+def people_behind(tx: Tx, connection: str, record_ids: Collection[str]) -> dict[int, Record]:
+    """The people whom those ids name in that connection, each with a record; ids that name nobody are left out."""
+    found: dict[int, Record] = {}
+    for rows in _living_users(tx, connection, record_ids, t.records.c.person_id.is_not(None)):
+        for row, record in zip(rows, _read(tx, rows), strict=True):
+            found.setdefault(row.person_id, record)
+    return found
+
+
+def _living_users(
+    tx: Tx, connection: str, record_ids: Collection[str], *wanted: ColumnElement[bool]
+) -> Iterator[Sequence[Row[Any]]]:
+    ids = sorted(record_ids)
+    for start in range(0, len(ids), MOST_AT_ONCE):
+        query = select(t.records).where(
+            t.records.c.id.in_(ids[start : start + MOST_AT_ONCE]),
+            t.records.c.connection == connection,
+            t.records.c.resource_type == "User",
+            t.records.c.deleted_at.is_(None),
+            *wanted,
+        )
+        yield tx.execute(query).all()
 
 
 def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:

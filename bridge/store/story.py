@@ -14,7 +14,7 @@ from typing import Any
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import RemoveMember
-from bridge.core.wording import ago, counted, lasting, utc, who
+from bridge.core.wording import ago, counted, lasting, scope_words, utc, who
 from bridge.store.batches import Batch
 from bridge.store.cases import StepDone
 from bridge.store.views import CaseView
@@ -34,6 +34,8 @@ BY_IDP = {
     EventKind.ACTIVATE: "{source} said that {name} is active again.",
     EventKind.SUSPEND: "{source} said that {name} is suspended or on leave.",
     EventKind.LEFT_GROUP: "{source} said that {name} left a group.",
+    EventKind.JOINED_GROUP: "{source} said that {name} is in a group again.",
+    EventKind.GROUP_GONE: "{source} deleted or unlinked a group that {name} was in.",
     EventKind.CHANGED: "{source} said that something about {name} changed.",
     EventKind.REMOVE: "{source} asked for the removal of {name}.",
     EventKind.RELEASE: "{source} approved the plan as it then was.",
@@ -49,6 +51,8 @@ BY_AUDIT = {
     "case.watching": "A fresh look showed nothing left to do. From here on the person is watched for coming back.",
     "case.closed": "Closed: {outcome}.",
     "case.reactivated": "The case ended, since nobody says any more that the person is gone: {ended}.",
+    "case.superseded": "The case ended: {outcome}.",
+    "case.again": "Case {id} was opened again, since the removal from the whole organization was taken back.",
     "case.active_elsewhere": "Somebody still says that the person is gone, so the case stays open and is planned anew.",
     "case.returned": "The person is a member again: return number {returns} after a removal.",
     "step.failed": "Try {attempts} failed: {detail}.",
@@ -112,6 +116,11 @@ def record(view: CaseView) -> str:
     elif case.verified_at is not None and case.removed_at is not None and case.verified_at >= case.removed_at:
         seen = f" A fresh look on {utc(case.verified_at)} showed the person out."
     return f"{ended}{seen} {LIVES_ON}"
+
+
+def where(case: Case) -> str:
+    """What the person must not be in: the target, or one project or role in it."""
+    return case.target if case.is_whole else f"{scope_words(case.scope)} of {case.target}"
 
 
 def standing(case: Case, now: datetime) -> str:

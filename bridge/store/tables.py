@@ -102,6 +102,7 @@ records = Table(
     Column("created_at", Moment, nullable=False),
     Column("modified_at", Moment, nullable=False),
     Column("deleted_at", Moment, nullable=True),
+    Column("seeded_at", Moment, nullable=True),
     Index(
         "ux_records_living_name",
         "connection",
@@ -134,6 +135,15 @@ group_members = Table(
     Column("member_id", String(64), nullable=False, index=True),
     Column("position", Integer, nullable=False),
     PrimaryKeyConstraint("group_id", "member_id"),
+)
+
+mapped_groups = Table(
+    "mapped_groups",
+    metadata,
+    Column("connection", String(64), nullable=False),
+    Column("name_key", String(512), nullable=False),
+    Column("group_id", ForeignKey("records.id"), nullable=False, index=True),
+    PrimaryKeyConstraint("connection", "name_key", "group_id"),
 )
 
 identities = Table(
@@ -201,6 +211,7 @@ batches = Table(
     metadata,
     Column("id", _ID, primary_key=True),
     Column("target", String(64), nullable=False),
+    Column("about", String(160), nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment, nullable=True),
 )
@@ -334,6 +345,19 @@ targets = Table(
     Column("key_uuid", String(64), nullable=False),
     Column("key_email", String(320), nullable=False),
     Column("former_key_uuids", Document, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("target", String(64), nullable=False),
+    Column("user_uuid", String(64), nullable=False),
+    Column("email", String(320), nullable=False),
+    Column("address_key", String(320), nullable=False),
+    Column("name", String(320), nullable=False),
+    Column("level", Integer, nullable=False),
+    PrimaryKeyConstraint("target", "user_uuid"),
+    Index("ix_members_address", "address_key"),
 )
 
 connections = Table(

@@ -17,7 +17,7 @@ from bridge.core.events import IdentityEvent
 from bridge.core.plan import RemoveMember
 from bridge.core.wording import counted, lasting
 from bridge.ports import QueueState
-from bridge.store import audit, batches, cases, inbox, targets
+from bridge.store import audit, batches, cases, groups, inbox, targets
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
@@ -59,7 +59,7 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseView:
-    """One case with what belongs to it. The last three are filled for a single case only."""
+    """One case with what belongs to it. The last four are filled for a single case only."""
 
     case: Case
     approver: str
@@ -70,6 +70,8 @@ class CaseView:
     events: tuple[IdentityEvent, ...] = ()
     checks: tuple[tuple[datetime, str], ...] = ()
     audit: tuple[Kept, ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
+    """The groups that the person is in now, as connection and display name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +196,7 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         events=tuple(inbox.of_case(tx, case_id)),
         checks=tuple(cases.checks_of(tx, case_id)),
         audit=kept,
+        groups=tuple(groups.of_person(tx, case.person_id)),
     )
 
 

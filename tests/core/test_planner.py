@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.core.case import Case, Released
+from bridge.core.considered import Done, Facts, Leaver
 from bridge.core.events import EventKind, Subject, address_key
 from bridge.core.organization import Invite, Level, Member, Organization
 from bridge.core.plan import HoldCode
 from bridge.core.planner import departing, look_alike_key, plan
 from bridge.core.policy import Mode, OnReturn, OnSuspend, Policy
-from bridge.core.safeguards import Done, Facts, Leaver
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 POLICY = Policy(mode=Mode.ENFORCE, successors=("sora@example.com",))

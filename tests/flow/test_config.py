@@ -11,7 +11,7 @@ import pytest
 from bridge import config, reading
 from bridge.config import ConfigError, load, read_api_key
 from bridge.core.policy import Mode, OnNoMatch, Policy
-from bridge.ports import TargetSettings
+from bridge.ports import GroupGrant, TargetSettings
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "config.example.toml"
@@ -25,6 +25,8 @@ OKTA = """
 kind = "okta"
 targets = ["main"]
 """
+GROUP_ALONE = '\n[[connections.okta.groups]]\nname = "x"\n'
+GROUP = OKTA + GROUP_ALONE
 
 
 def problems(tmp_path, text: str, environ: dict[str, str] | None = None) -> tuple[str, ...]:
@@ -112,7 +114,22 @@ def test_all_mistakes_are_told_at_once_with_path_and_suggestion(tmp_path):
     ("text", "problem"),
     [
         (MAIN + '[notify]\nurls = ["x"]', "[notify]: this version does not act on it yet; take it out."),
-        (MAIN + OKTA + '[[connections.okta.groups]]\nname = "x"', "connections.okta.groups: this version does not act"),
+        (MAIN + OKTA + "[connections.okta.groups]\nx = 1", "connections.okta.groups: must be a list of sections"),
+        (MAIN + GROUP, "connections.okta.groups[1].project: say what leaving the group takes away: either"),
+        (MAIN + GROUP + 'project = 1\nrole = "x"', "connections.okta.groups[1].project: say what"),
+        (MAIN + GROUP + 'role = "analysts"', "connections.okta.groups[1].role: must be the role's id, a UUID"),
+        (MAIN + GROUP + 'project = "web"', 'connections.okta.groups[1].project: must be a whole number, not "web".'),
+        (MAIN + GROUP + 'project = 1\nnmae = "x"', 'groups[1].nmae: there is no such key; did you mean "name"?'),
+        (
+            MAIN + GROUP + 'project = 1\ntarget = "eu"',
+            "groups[1].target: say at which of the connection's targets: main.",
+        ),
+        (MAIN + GROUP + "project = 1" + GROUP_ALONE + "project = 1", '"x" is mapped to project:1 twice.'),
+        (MAIN + OKTA + GROUP_ALONE.replace('"x"', '""') + "project = 1", "groups[1].name: name the group"),
+        (MAIN + GROUP.replace('"okta"', '"graph"') + "project = 1", "groups: only SCIM connections push groups"),
+        (MAIN + OKTA + 'rate_limit = "24/s"', 'connections.okta.rate_limit: must be at least "25/s"'),
+        (MAIN + OKTA + 'rate_limit = "fast"', 'connections.okta.rate_limit: must be at least "25/s"'),
+        (MAIN + OKTA + 'silent_after = "soon"', "connections.okta.silent_after: must be a duration"),
         (MAIN + OKTA.replace("targets", "target"), "connections.okta.targets: name at least one target."),
         (MAIN + "[sever]\n", 'sever: there is no such key; did you mean "server"?'),
         (MAIN + 'api_key_file = "x"', "targets.main.api_key_env: say where the API key is: either"),
@@ -230,3 +247,46 @@ def test_children_get_no_key_variable(tmp_path):
 
 def test_the_name_of_a_variable_is_that_of_its_key():
     assert reading.variable(("connections", "okta-eu", "kind")) == "BRIDGE_CONNECTIONS__OKTA_EU__KIND"
+
+
+def test_a_group_may_be_mapped_to_projects_and_roles_at_the_targets_of_its_connection(tmp_path):
+    second = MAIN.replace("targets.main", "targets.eu")
+    role = "01900000-0000-7000-8000-0000000000AB"
+    groups = f"""
+        [[connections.okta.groups]]
+        name = "Analysts"
+        project = 42
+        target = "main"
+        [[connections.okta.groups]]
+        name = "Analysts"
+        role = "{role}"
+        target = "eu"
+    """
+    loaded = settings(tmp_path, MAIN + second + OKTA.replace('["main"]', '["main", "eu"]') + groups)
+    assert loaded.connections["okta"].groups == (
+        GroupGrant(name="Analysts", target="main", scope="project:42"),
+        GroupGrant(name="Analysts", target="eu", scope=f"role:{role.lower()}"),
+    )
+    assert settings(tmp_path, MAIN + GROUP + "project = 7").connections["okta"].groups == (
+        GroupGrant(name="x", target="main", scope="project:7"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "silent_after"),
+    [
+        ("", "entra", timedelta(hours=6)),
+        ("", "okta", None),
+        ("", "scim", None),
+        ('silent_after = "36h"', "okta", timedelta(hours=36)),
+        ('silent_after = ""', "entra", None),
+    ],
+)
+def test_a_silent_provider_is_noticed_where_silence_means_something(tmp_path, text, kind, silent_after):
+    loaded = settings(tmp_path, MAIN + OKTA.replace('"okta"', f'"{kind}"') + text)
+    assert loaded.connections["okta"].silent_after == silent_after
+
+
+def test_there_is_no_rate_limit_unless_it_is_asked_for(tmp_path):
+    assert settings(tmp_path, MAIN + OKTA).connections["okta"].rate_limit == 0
+    assert settings(tmp_path, MAIN + OKTA + 'rate_limit = "50/s"').connections["okta"].rate_limit == 50

@@ -185,8 +185,13 @@ def _sandbox(data_dir: Path) -> dict[str, Any]:
     return {
         "policy": {"mode": "enforce", "settle": "2s"},
         "targets": {SANDBOX: target},
-        "connections": {kind: {"kind": kind, "targets": [SANDBOX]} for kind in ("okta", "entra")},
+        "connections": {kind: _practice_connection(kind) for kind in ("okta", "entra")},
     }
+
+
+def _practice_connection(kind: str) -> dict[str, Any]:
+    """Nobody calls by itself in a sandbox, and silence there is no trouble."""
+    return {"kind": kind, "targets": [SANDBOX], "silent_after": ""}
 
 
 def _settings(root: Table, data_dir: Path, *, is_sandbox: bool, file: Path | None) -> Settings:

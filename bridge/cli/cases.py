@@ -16,6 +16,7 @@ from bridge.ports import Declined
 from bridge.store import contract, story, views
 from bridge.store.batches import Batch
 from bridge.store.cases import Todo
+from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.views import CaseView, Status
 
@@ -254,8 +255,16 @@ def _tell_the_rest(found: Status) -> None:
     paper.field("Queue", said if queue.is_reachable else "not reachable; `run` starts it, and the sweep needs it")
     for target in found.targets:
         paper.field(target.name, _target(target, found.at))
-    for name, at in found.last_event_at.items():
-        paper.field(name, f"last heard from {ago(at, found.at)}" if at else "never heard from")
+    for name, reach in found.reach.items():
+        paper.field(name, _heard(reach, found.at))
+
+
+def _heard(reach: Reach, now: datetime) -> str:
+    called, changed = reach.last_call_at, reach.last_event_at
+    if called is None and changed is None:
+        return "never heard from"
+    told = [f"last call {ago(called, now)}"] if called is not None else []
+    return ", ".join([*told, f"last change {ago(changed, now)}" if changed is not None else "no change yet"])
 
 
 def _target(state: TargetState, now: datetime) -> str:

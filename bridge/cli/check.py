@@ -16,13 +16,11 @@ from bridge.core.events import address_key
 from bridge.core.policy import Mode
 from bridge.core.wording import counted, lasting
 from bridge.ports import SCIM_KINDS, BoundaryError, Bridge, Finding, Target
-from bridge.store import targets, tokens, views
+from bridge.store import groups, reach, targets, views
 from bridge.store.db import head_revision
 
 MOST_SKEW = timedelta(seconds=5)
 """How far this machine's clock and the database's may be apart: leases last eight seconds."""
-SOON = timedelta(days=14)
-"""A token that ends within this time is told of."""
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -159,20 +157,26 @@ def _about_own_queue(settings: Settings) -> Iterator[Finding]:
 def _about_connection(bridge: Bridge, name: str) -> Iterator[Finding]:
     if bridge.connections[name].kind not in SCIM_KINDS:
         return
-    now = bridge.clock.now()
+    now, connection = bridge.clock.now(), bridge.connections[name]
     with bridge.db.read() as tx:
-        listed = tokens.listed(tx, name)
-    live = [t for t in listed if t.revoked_at is None and (t.expires_at is None or t.expires_at > now)]
-    if not live:
+        found = reach.of_each(tx, [connection])[name]
+        seen = {grant for group in groups.listed(tx, [connection]) for grant in group.grants}
+    live = found.live(now)
+    if live:
+        yield Finding(grade="ok", what=counted(len(live), "live token"))
+    elif not found.tokens:
         yield Finding(
-            grade="warn", what="has no live token: its identity provider cannot knock", remedy=f"`token create {name}`"
+            grade="warn", what="has no token yet: its identity provider cannot knock", remedy=f"`token create {name}`"
         )
-        return
-    yield Finding(grade="ok", what=counted(len(live), "live token"))
-    ends = [t.expires_at for t in live if t.expires_at is not None]
-    if len(ends) == len(live) and max(ends) - now < SOON:
-        what = f"its last token ends in {lasting(max(ends) - now)}"
-        yield Finding(grade="warn", what=what, remedy=f"`token create {name}`, and paste it at the identity provider.")
+    for what, remedy in reach.troubles(found, now):
+        yield Finding(grade="warn", what=what, remedy=remedy)
+    for grant in connection.groups:
+        if grant not in seen:
+            yield Finding(
+                grade="warn",
+                what=f"its configuration names the group “{grant.name}”, and no such group was pushed",
+                remedy=f"Push it, or mend its name; `groups {name}` lists those that were.",
+            )
 
 
 def _about_target(bridge: Bridge, name: str) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import click
 
@@ -12,7 +12,7 @@ from bridge.cli.context import Command, Context
 from bridge.core.wording import ago, rfc3339, utc
 from bridge.ports import Declined
 from bridge.reading import DURATION, SECONDS
-from bridge.store import tokens
+from bridge.store import reach, tokens
 from bridge.store.audit import Entry
 from bridge.store.tokens import Token
 
@@ -27,7 +27,7 @@ def token() -> None:
 
 @token.command(cls=Command)
 @click.argument("connection")
-@click.option("--expires", metavar="DURATION", help='Worthless after this long, such as "90d". [default: never]')
+@click.option("--expires", metavar="WHEN", help='Worthless after "180d", or from 2027-06-30 on. [default: never]')
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
 def create(context: Context, *, connection: str, expires: str | None, by: str) -> None:
@@ -35,12 +35,13 @@ def create(context: Context, *, connection: str, expires: str | None, by: str) -
     bridge = context.bridge()
     connections.chosen(bridge, connection)
     now = bridge.clock.now()
-    until = None if expires is None else now + _duration(expires)
+    until = None if expires is None else _end(expires, now)
     with bridge.db.write() as tx:
         try:
             clear = tokens.create(tx, connection, now, until)
         except tokens.TooManyTokens as error:
-            raise Declined(str(error), remedy=f"`token list {connection}` shows them.") from None
+            remedy = f"`token list {connection}` shows which one is not used any more; `token revoke ID` makes room."
+            raise Declined(str(error), remedy=remedy) from None
         made = tokens.listed(tx, connection)[-1]
         facts = {"connection": connection, "token": made.id, "expires_at": rfc3339(until)}
         tx.audit(Entry(at=now, kind="token.created", actor=f"operator:{by}", facts=facts))
@@ -61,6 +62,7 @@ def list_(context: Context, *, connection: str | None, as_json: bool) -> None:
     now = bridge.clock.now()
     with bridge.db.read() as tx:
         found = tokens.listed(tx, connection)
+        reached = reach.of_each(tx, bridge.connections.values())
     if as_json:
         paper.as_json([_out(t, now) for t in found])
     elif not found:
@@ -68,6 +70,11 @@ def list_(context: Context, *, connection: str | None, as_json: bool) -> None:
     else:
         headings = ("TOKEN", "CONNECTION", "BEGINS", "STATE", "CREATED", "LAST USED")
         paper.table(headings, [_row(t, now) for t in found])
+        for each in reached.values():
+            ending = each.ends_soon(now) if connection in {None, each.connection.name} else None
+            if ending is not None:
+                for what, remedy in reach.troubles(each, now):
+                    paper.line(f"{each.connection.name}: {what}. {remedy}", fg="yellow")
 
 
 @token.command(cls=Command)
@@ -84,7 +91,7 @@ def revoke(context: Context, *, token_id: int, by: str) -> None:
             raise Declined(f"There is no live token {token_id}.", remedy="`token list` shows them.")
         facts = {"connection": gone.connection, "token": gone.id}
         tx.audit(Entry(at=now, kind="token.revoked", actor=f"operator:{by}", facts=facts))
-        left = [t for t in tokens.listed(tx, gone.connection) if state(t, now) == "live"]
+        left = [t for t in tokens.listed(tx, gone.connection) if t.is_live(now)]
     paper.line(f"Token {token_id} of {gone.connection} opens nothing any more.", fg="green")
     if not left:
         paper.line(f"{gone.connection} has no live token now: its identity provider is locked out.", fg="yellow")
@@ -94,7 +101,7 @@ def state(found: Token, now: datetime) -> str:
     """`live`, `revoked` or `expired`."""
     if found.revoked_at is not None:
         return "revoked"
-    return "expired" if found.expires_at is not None and found.expires_at <= now else "live"
+    return "live" if found.is_live(now) else "expired"
 
 
 def _row(found: Token, now: datetime) -> tuple[str, ...]:
@@ -118,14 +125,22 @@ def _out(found: Token, now: datetime) -> dict[str, object]:
     }
 
 
-def _duration(text: str) -> timedelta:
+def _end(text: str, now: datetime) -> datetime:
+    """When a token ends: after a duration, or at the beginning of a day in UTC."""
     match = DURATION.fullmatch(text.strip())
-    if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f'"{text}" is no duration such as "90d" or "12h".', param_hint="--expires")
     try:
-        return timedelta(seconds=float(match[1]) * SECONDS[match[2]])
+        if match is not None:
+            until = now + timedelta(seconds=float(match[1]) * SECONDS[match[2]])
+        else:
+            until = datetime.combine(date.fromisoformat(text.strip()), time(), UTC)
     except OverflowError:
         raise click.BadParameter(f'"{text}" is too long.', param_hint="--expires") from None
+    except ValueError:
+        told = f'"{text}" is neither a duration such as "180d" nor a day such as 2027-06-30.'
+        raise click.BadParameter(told, param_hint="--expires") from None
+    if until <= now:
+        raise click.BadParameter(f'"{text}" is over already.', param_hint="--expires")
+    return until
 
 
 def base_url(context: Context) -> str:

@@ -14,6 +14,7 @@ from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
 from bridge.store.inbox import subject_out
 from bridge.store.plans import plan_out
+from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.views import CaseView, Status
 
@@ -30,6 +31,7 @@ def status_out(status: Status) -> dict[str, Any]:
             "workers": status.queue.workers,
         },
         "last_event_at": {name: rfc3339(at) for name, at in status.last_event_at.items()},
+        "connections": {name: _reach_out(reach, status.at) for name, reach in status.reach.items()},
         "targets": {state.name: _target_out(state) for state in status.targets},
         "needs_a_person": list(status.needs_a_person),
         "batches": [_batch_out(b) for b in status.batches],
@@ -119,6 +121,21 @@ def todo_out(todo: Todo) -> dict[str, Any]:
         "opened_at": rfc3339(todo.opened_at),
         "done_at": rfc3339(todo.done_at),
         "done_by": todo.done_by,
+    }
+
+
+def _reach_out(reach: Reach, now: datetime) -> dict[str, Any]:
+    connection, live = reach.connection, reach.live(now)
+    ends = [k.expires_at for k in live]
+    return {
+        "kind": connection.kind,
+        "last_event_at": rfc3339(reach.last_event_at),
+        "last_call_at": rfc3339(reach.last_call_at),
+        "silent_after_seconds": None
+        if connection.silent_after is None
+        else int(connection.silent_after.total_seconds()),
+        "live_tokens": len(live),
+        "last_token_ends_at": None if None in ends or not ends else rfc3339(max(e for e in ends if e is not None)),
     }
 
 

@@ -42,12 +42,16 @@ class Token:
     revoked_at: datetime | None
     last_used_at: datetime | None
 
+    def is_live(self, now: datetime) -> bool:
+        """Whether it opens anything."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 def create(tx: Tx, connection: str, now: datetime, expires_at: datetime | None = None) -> str:
     """A new token in clear, never to be seen again. Raises `TooManyTokens`."""
-    live = [k for k in listed(tx, connection) if k.revoked_at is None and (k.expires_at is None or k.expires_at > now)]
+    live = [k for k in listed(tx, connection) if k.is_live(now)]
     if len(live) >= MOST_LIVE:
-        raise TooManyTokens(f"{connection} has {len(live)} live tokens; revoke one first.")
+        raise TooManyTokens(f"{connection} has {len(live)} live tokens, and may have no more: revoke one first.")
     clear = "scim-" + secrets.token_urlsafe(32).replace("_", "-")
     tx.execute(
         insert(t.tokens).values(

@@ -16,13 +16,14 @@ from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.plan import RemoveMember
 from bridge.core.wording import counted, lasting
-from bridge.ports import QueueState
-from bridge.store import audit, batches, cases, groups, inbox, targets
+from bridge.ports import Connection, QueueState
+from bridge.store import audit, batches, cases, groups, inbox, reach, targets
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
 from bridge.store.db import Tx
+from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 
 LONG_PAUSE = timedelta(minutes=10)
@@ -90,7 +91,8 @@ class Status:
     cases: Mapping[str, int]
     oldest_pending: timedelta
     queue: QueueState
-    last_event_at: Mapping[str, datetime | None]
+    reach: Mapping[str, Reach]
+    """How each connection's identity provider reaches us."""
     targets: tuple[TargetState, ...]
     needs_a_person: tuple[int, ...]
     batches: tuple[Batch, ...]
@@ -98,6 +100,11 @@ class Status:
     troubles: tuple[Trouble, ...]
     still_in: int
     """How many leavers wait from the time when the bridge only observed."""
+
+    @property
+    def last_event_at(self) -> Mapping[str, datetime | None]:
+        """When each connection last changed something."""
+        return {name: reach.last_event_at for name, reach in self.reach.items()}
 
     @property
     def is_quiet(self) -> bool:
@@ -113,7 +120,9 @@ class Status:
         return f"{counted(self.still_in, 'leaver')} {verb} STILL IN: seen while the bridge only observed."
 
 
-def status(tx: Tx, *, connections: Iterable[str], names: Iterable[str], queue: QueueState, now: datetime) -> Status:
+def status(
+    tx: Tx, *, connections: Mapping[str, Connection], names: Iterable[str], queue: QueueState, now: datetime
+) -> Status:
     """How everything stands, for those connections and targets."""
     counts = {str(s): int(n) for s, n in tx.execute(select(t.cases.c.state, func.count()).group_by(t.cases.c.state))}
     oldest = tx.execute(
@@ -121,18 +130,23 @@ def status(tx: Tx, *, connections: Iterable[str], names: Iterable[str], queue: Q
     ).scalar()
     known = set(tx.execute(select(t.targets.c.name)).scalars())
     states = tuple(targets.state(tx, name) for name in names if name in known)
-    heard = {r.name: r.last_event_at for r in tx.execute(select(t.connections))}
+    reached = reach.of_each(tx, connections.values())
+    unheard = [
+        Trouble(what=f"{name}: {what}.", remedy=remedy)
+        for name, each in reached.items()
+        for what, remedy in reach.troubles(each, now)
+    ]
     return Status(
         at=now,
         cases={state.value: counts.get(state.value, 0) for state in CaseState},
         oldest_pending=now - oldest if oldest else timedelta(0),
         queue=queue,
-        last_event_at={name: heard.get(name) for name in connections},
+        reach=reached,
         targets=states,
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
         todos=tuple(cases.todos(tx)),
-        troubles=tuple(_troubles(tx, states, now)),
+        troubles=(*_troubles(tx, states, now), *unheard),
         still_in=_still_in(tx),
     )
 

@@ -33,10 +33,8 @@ from bridge.sources.scim.searching import PARAMETERS
 from bridge.store import records, tokens
 from bridge.store.db import FAILURES, Tx
 from bridge.web import scim_bulk, scim_search
+from bridge.web.limits import Bucket
 from bridge.web.scim_answers import answer, answer_to, log_failure, taken
-
-KINDS = frozenset({"okta", "entra", "scim"})
-"""The kinds of connection that speak SCIM; the others have no token here."""
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger()
@@ -80,6 +78,7 @@ class Scim:
         self._bridge = bridge
         self._public_url = public_url.rstrip("/")
         self._used: dict[str, datetime] = {}
+        self._limits = {name: Bucket(c.rate_limit) for name, c in bridge.connections.items() if c.rate_limit}
 
     def take_connection(self, _endpoint: str | None, values: dict[str, Any] | None) -> None:
         """Takes the connection's name out of the URL, for `authenticate`."""
@@ -90,19 +89,23 @@ class Scim:
     def authenticate(self) -> None:
         """Lets only a live token of the connection in the URL pass; an unknown connection looks the same.
 
-        Raises: `Unauthorized`. Source: RFC 6750, section 2.1.
+        A token alone, without the word Bearer, is what an Okta template for header authentication sends.
+        Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
+        token = rest.strip() if scheme.lower() == "bearer" else "" if rest else scheme
+        if not token:
             raise Unauthorized
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
+        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
         with self._bridge.db.read() as tx:
             name = tokens.connection_of(tx, digest, self._bridge.clock.now())
         connection = self._bridge.connections.get(g.connection_name)
-        if connection is None or name != connection.name or connection.kind not in KINDS:
+        if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
         g.connection = connection
         self._note_use(digest)
+        if limit := self._limits.get(connection.name):
+            limit.take()
 
     def _note_use(self, digest: str) -> None:
         """Keeps when a token was last used, to the minute. A store that takes no writes is the request's own affair."""

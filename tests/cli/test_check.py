@@ -71,13 +71,13 @@ def test_a_connection_without_a_token_needs_a_person(checked, ran):
     told = checked()
 
     assert told.status == 1
-    assert "okta: has no live token" in told.said
+    assert "okta: no live token any more" in told.said
 
 
 def test_a_last_token_that_ends_soon_needs_a_person(checked, ran):
     ran("token", "revoke", "1")
     ran("token", "create", "okta", "--expires", "3d")
-    assert "its last token ends in 3 d" in checked().said
+    assert "okta: token 3 ends in 3 d" in checked().said
 
 
 def test_no_worker_needs_a_person_and_a_dead_queue_is_said(checked):

@@ -21,6 +21,9 @@ def test_a_new_token_stands_alone_on_standard_output(ran, bridge, clock):
 
 def test_two_live_tokens_and_no_more(ran):
     assert [ran("token", "create", "okta").status for _ in range(3)] == [0, 0, 1]
+    refused = ran("token", "create", "okta").err
+    assert "okta has 2 live tokens, and may have no more" in refused
+    assert "`token revoke ID` makes room" in refused
     assert ran("token", "create", "entra").status == 0
 
 
@@ -50,11 +53,45 @@ def test_a_revoked_token_opens_nothing_and_its_connection_is_warned_about(ran, b
 
 def test_a_connection_or_a_duration_that_is_none_is_wrong_use(ran):
     assert 'Did you mean "okta"?' in ran("token", "create", "oktaa").err
-    assert "is no duration such as" in ran("token", "create", "okta", "--expires", "soon").err
-    assert ran("token", "create", "okta", "--expires", "0d").status == 2
+    assert "is neither a duration such as" in ran("token", "create", "okta", "--expires", "soon").err
+    for wrong in ("0d", "2026-11-20", "2026-02-30", "99999999999d"):
+        assert ran("token", "create", "okta", "--expires", wrong).status == 2
 
 
 def test_the_base_url_is_that_of_the_run_that_works(ran, tmp_path):
     (tmp_path / "run.json").write_text('{"url": "http://127.0.0.1:4711"}')
     assert "http://127.0.0.1:4711/scim/v2/okta" in ran("token", "create", "okta").err
     assert ran("admin", "link").out.startswith("http://127.0.0.1:4711/login?token=")
+
+
+def test_a_token_may_end_on_a_day(ran):
+    ran("token", "create", "okta", "--expires", "2027-06-30")
+
+    assert ran("token", "list", "--json").json[0]["expires_at"] == "2027-06-30T00:00:00.000Z"
+
+
+def test_a_token_that_ends_soon_is_told_of_in_the_list_the_status_and_the_check(ran, clock):
+    ran("token", "create", "okta", "--expires", "40d")
+    assert ran("status").status == 0
+    clock.advance(days=11)
+
+    for words in (("token", "list"), ("token", "list", "okta"), ("status",), ("check",)):
+        told = ran(*words)
+        assert "okta: token 1 ends in 29 d" in told.said
+        assert "`token create okta`, paste it at the identity provider, then `token revoke 1`." in told.said
+    assert "ends in 29 d" not in ran("token", "list", "entra").said
+    assert ran("status").status == 1
+
+
+def test_the_status_says_when_each_provider_last_called(ran, bridge, clock):
+    clear = ran("token", "create", "entra").out.strip()
+    with bridge.db.write() as tx:
+        tokens.note_use(tx, tokens.digest(clear), clock.now())
+    clock.advance(hours=2)
+
+    assert "entra last call 2 h ago, no change yet" in ran("status").said
+    assert "okta never heard from" in ran("status").said
+    found = ran("status", "--json").json["connections"]
+    assert found["entra"]["last_call_at"] == "2026-11-20T09:00:00.000Z"
+    assert (found["entra"]["live_tokens"], found["entra"]["last_token_ends_at"]) == (1, None)
+    assert found["okta"]["live_tokens"] == 0

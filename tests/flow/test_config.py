@@ -59,7 +59,7 @@ def test_without_configuration_there_is_a_sandbox(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     loaded = load(None, Path("data"), {})
     assert loaded.is_sandbox
-    assert set(loaded.connections) == {"okta", "entra"}
+    assert {c.kind: c.silent_after for c in loaded.connections.values()} == {"okta": None, "entra": None}
     assert loaded.policies["sandbox"].mode is Mode.ENFORCE
     assert loaded.policies["sandbox"].settle == timedelta(seconds=2)
     assert loaded.store.url == f"sqlite:///{tmp_path}/data/bridge.db"

@@ -11,10 +11,11 @@ from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, Subject
 from bridge.core.organization import Level
 from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember
-from bridge.ports import QueueState
+from bridge.ports import Connection, QueueState
 from bridge.store import cases, contract, people, targets, views
 from tests.conftest import START
 
+OKTA = Connection(name="okta", kind="okta", targets=("main",))
 STEP = RemoveMember(user_uuid="u1", email="maya@example.com", level=Level.MEMBER)
 
 
@@ -39,7 +40,7 @@ def keep(tx, **fields) -> Case:
 
 def look(tx, minutes: int = 1) -> views.Status:
     now = START + timedelta(minutes=minutes)
-    return views.status(tx, connections=["okta"], names=["main"], queue=QueueState(is_reachable=True), now=now)
+    return views.status(tx, connections={"okta": OKTA}, names=["main"], queue=QueueState(is_reachable=True), now=now)
 
 
 @pytest.fixture

@@ -65,9 +65,10 @@ def blueprint(bridge: ports.Bridge, *, public_url: str = "") -> Blueprint:
         ("/Schemas", "GET", views.schemas),
         ("/Schemas/<wanted>", "GET", views.schemas),
     ):
-        routes.add_url_rule(rule, endpoint=f"{view.__name__}{rule.count('<')}", view_func=view, methods=[method])
+        endpoint = f"{view.__name__}{rule.count('<')}"
+        routes.add_url_rule(rule, endpoint, view, methods=[method], provide_automatic_options=False)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-    routes.add_url_rule("/Me", view_func=views.not_offered, methods=methods)
+    routes.add_url_rule("/Me", view_func=views.not_offered, methods=methods, provide_automatic_options=False)
     return routes
 
 

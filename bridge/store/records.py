@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition

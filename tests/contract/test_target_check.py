@@ -37,7 +37,7 @@ def test_an_owner_s_key_with_the_right_scopes_is_fit(closed):
         "the organization is there: Hedgehog Supplies (sandbox)",
         "the key's account is an owner",
         "the list of members can be read: 24",
-        "the list of invites can be read: 4",
+        "the list of invites can be read: 5",
     ]
 
 

@@ -43,6 +43,7 @@ def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: 
         cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
     if not isinstance(step, SetLevel) or step.before is not Level.OWNER:
         return
+    _take_down(tx, case.target, {"billing:owners", f"billing:{step.user_uuid}"}, now)
     staying = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
     if staying:
         words = f"{step.email} is no longer an owner. {', '.join(staying)}: confirm your access to billing."
@@ -50,3 +51,11 @@ def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: 
     else:
         words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
         cases.ask(tx, case.id, "name-an-owner", words, now)
+
+
+def _take_down(tx: Tx, target: str, kinds: set[str], now: datetime) -> None:
+    """What was asked of who is no owner any more is asked anew of who is."""
+    for todo in cases.todos(tx):
+        of = cases.find(tx, todo.case_id)
+        if todo.kind in kinds and of is not None and of.target == target:
+            cases.tick(tx, todo.id, "the bridge, which asks the owners of now", now)

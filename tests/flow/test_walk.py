@@ -166,6 +166,19 @@ def test_two_owners_leaving_together_leave_the_successor_as_owner(bridge, world,
         assert any("was made owner" in todo.text and "billing" in todo.text for todo in cases.todos(tx))
 
 
+def test_an_owner_who_leaves_takes_what_was_asked_of_them_along(bridge, world, okta, settle):
+    first, second = okta.create(SAMUEL), okta.create(GRACE)
+    okta.deactivate(first)
+    settle(minutes=3)
+    okta.deactivate(second)
+    settle(minutes=3)
+    with bridge.db.read() as tx:
+        asked, every = cases.todos(tx), cases.todos(tx, only_open=False)
+    assert not any(f"{GRACE}: confirm" in todo.text for todo in asked)
+    assert any(f"{NOOR}: confirm your access to billing" in todo.text for todo in asked)
+    assert [t.done_by for t in every if f"{GRACE}: confirm" in t.text] == ["the bridge, which asks the owners of now"]
+
+
 def test_a_leaver_is_not_asked_to_confirm_the_billing(bridge, world, okta, settle):
     world.remove_member(SAMUEL)
     okta.deactivate(okta.create(GRACE))

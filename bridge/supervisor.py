@@ -38,12 +38,20 @@ LOOK_SECONDS = 1.0
 """How often the queue server and the files that must stay are looked after."""
 PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 """What an operating system refuses for a while: no memory, no processes, no room. Tried again, not given up."""
-FAILED = 3
-DONE = 0
+DONE, WRONG_USE, FAILED = 0, 2, 3
+"""Exit statuses, as the command line's; a service manager does not start again after `WRONG_USE`."""
 
 
 class StartFailed(Exception):
     """A part did not come up; one sentence."""
+
+    status = FAILED
+
+
+class FilesGone(StartFailed):
+    """What we work on was taken away under us. No service manager shall start us on an empty store: a person must look."""
+
+    status = WRONG_USE
 
 
 def run(
@@ -72,7 +80,7 @@ def run(
         tree.watch()
     except (StartFailed, QueueServerError) as error:
         say(str(error))
-        return FAILED
+        return getattr(error, "status", FAILED)
     except OSError as error:
         # The data folder or this Python was taken away, or the disk is full.
         say(f"It cannot go on: {error.filename or settings.data_dir}: {error.strerror}.")
@@ -314,7 +322,7 @@ class Tree:
     def _check_files(self) -> None:
         """The lock and the store must be the files that we opened: what is written to a deleted one is lost.
 
-        Raises: `StartFailed`.
+        Raises: `FilesGone`.
         """
         for file, inode in self._opened.items():
             try:
@@ -322,7 +330,10 @@ class Tree:
             except OSError:
                 is_there = False
             if not is_there:
-                raise StartFailed(f"{file} was removed or replaced while the bridge ran, so it stops. Start it again.")
+                raise FilesGone(
+                    f"{file} was removed or replaced while the bridge ran, so it stops: what is written to a deleted "
+                    "file is lost. Put the right one in place before you start it again; a missing one is made anew, empty."
+                )
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

@@ -179,3 +179,58 @@ def test_a_database_that_is_none_is_one_sentence(tmp_path):
     (tmp_path / "data" / "bridge.db").write_text("not a database" * 100)
     told = refused("db", "upgrade", folder=tmp_path)
     assert "The database cannot be used" in told
+
+
+def without_powers(*arguments: str, folder: Path) -> str:
+    """What `run` says to a user who may not pass over permissions; root only can without these powers."""
+    powerless = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*powerless, sys.executable, "-m", "bridge.cli", *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    return done.stderr
+
+
+def test_a_folder_that_may_not_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "data").mkdir(mode=0o500)
+    told = without_powers("run", "--port", "0", folder=tmp_path)
+    assert told == "data cannot be used: Permission denied. Choose another folder with --data.\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_of_somebody_else_is_named_with_its_owner(tmp_path):
+    (tmp_path / "data").mkdir(mode=0o700)
+    os.chown(tmp_path / "data", 65534, 65534)
+    told = without_powers("run", "--port", "0", folder=tmp_path)
+    assert "data belongs to nobody, and this is root). Choose another folder with --data." in told
+
+
+def test_a_path_that_is_too_long_is_one_sentence_that_fits_a_screen(tmp_path):
+    told = refused("run", "--port", "0", "--data", "d" * 300, folder=tmp_path)
+    assert told.startswith("…d")
+    assert told.endswith("d cannot be used: File name too long. Choose another folder with --data.\n")
+    assert len(told) < 250
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_at_the_start_is_one_sentence(tmp_path):
+    (tmp_path / "data").mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path / "data"], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        assert "CI" not in os.environ, mounted.stderr
+        pytest.skip("nothing can be mounted here; in CI it can")
+    try:
+        told = refused("run", "--port", "0", folder=tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path / "data"], check=True)
+    assert "The database cannot be used: " in told
+    assert "kB left." in told

@@ -160,7 +160,7 @@ def _chosen(tx: Tx, batch_id: int, digest: str, only: Collection[int]) -> list[C
     strangers = set(only) - {c.id for c in found.cases}
     if strangers:
         raise Declined(f"Not in batch {batch_id}: {', '.join(map(str, sorted(strangers)))}.")
-    return [c for c in found.cases if not only or c.id in only]
+    return [_open_case(tx, c.id) for c in found.cases if not only or c.id in only]
 
 
 def _open_case(tx: Tx, case_id: int) -> Case:

@@ -175,7 +175,7 @@ def _tell_what_waits(context: Context, found: Status, alone: Sequence[CaseView],
 
 
 def _tell_batch(context: Context, batch: Batch, now: datetime) -> None:
-    names = ", ".join(c.subject.label for c in batch.cases[:5]) + (", …" if len(batch.cases) > 5 else "")
+    names = ", ".join(c.label for c in batch.cases[:5]) + (", …" if len(batch.cases) > 5 else "")
     what = f"Batch {batch.id} at {batch.target}: {counted(len(batch.cases), 'case')} wait for one decision"
     paper.line(f"{what} ({', '.join(batch.codes)})", bold=True)
     paper.line(names, indent=2)
@@ -186,7 +186,7 @@ def _tell_batch(context: Context, batch: Batch, now: datetime) -> None:
     if batch.others:
         paper.line("Besides, of these:", indent=2, bold=True)
     for held, hold in batch.others[:MOST_SHOWN]:
-        paper.line(f"Case {held.id}, {held.subject.label} ({hold.code.value}): {hold.message}", indent=4)
+        paper.line(f"Case {held.id}, {held.label} ({hold.code.value}): {hold.message}", indent=4)
     if len(batch.others) > MOST_SHOWN:
         paper.line(f"and {len(batch.others) - MOST_SHOWN} more; `cases --state HELD` lists them", indent=4)
     what = f"--batch {batch.id}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from bridge.cli import browser, demo, paper, practice
-from bridge.cli.context import Context, command
+from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
 from bridge.cli.develop import ROOT, need
 from bridge.cli.narrator import Narrator
 from bridge.login import new_login_token
@@ -37,7 +37,7 @@ DESKTOP, PHONE = (1180, 880), (390, 844)
 """Widths and heights of the windows, in CSS pixels."""
 SHARPNESS = {DESKTOP: 1.5, PHONE: 2.0}
 """Pixels for each CSS pixel."""
-LONGEST = 1_450
+LONGEST = 1_600
 """Where a long page is cut, in CSS pixels."""
 
 
@@ -58,11 +58,13 @@ def screenshots(context: Context, folder: Path) -> None:
     with browser.opened() as chromium, practice.fresh_folder(context.data_dir.absolute()) as data_dir:
         environ = practice.environment(os.environ, demo.POLICY | WATCH)
         run = practice.Run(data_dir, environ, host="127.0.0.1", port=0)
+        camera = Camera(chromium, folder, data_dir)
         try:
-            program = paper.spelled(None, data_dir)
-            status = demo.play(run, program, once=True, tell=Photographer(Camera(chromium, folder, data_dir)))
+            status = demo.play(run, paper.spelled(None, data_dir), once=True, tell=Photographer(camera))
+            paper.line("The story is over, and what the last pictures show did not happen in it.", fg="red")
+            status = max(status, NEEDS_A_PERSON)
         except AllTaken:
-            status = 0
+            status = DONE
         finally:
             run.stop()
     context.leave(status)
@@ -117,6 +119,7 @@ class Camera:
     def _keep(self, name: str, png: bytes) -> None:
         file = self._folder / f"{name}.png"
         file.write_bytes(_small(png))
+        file.chmod(0o644)  # unlike all else that this program writes, for everybody
         paper.line(f"{file.name}: {file.stat().st_size // 1024} KiB", dim=True)
 
 

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
-from bridge.core.case import Case, CaseState
+from bridge.core.case import CaseState
 from bridge.core.plan import Hold, digest_of
-from bridge.store import cases
+from bridge.store import cases, plans
 from bridge.store import tables as t
 from bridge.store.cases import BESIDE, GATHERED
 from bridge.store.db import Tx
+from bridge.store.inbox import subject_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """One case of a batch: what it takes to decide about it, without the rest of the case, since there may be thousands."""
+
+    id: int
+    target: str
+    is_whole: bool
+    """About the organization, and not about one project or role in it."""
+    label: str
+    """What to call the person."""
+    opened_at: datetime
+    is_inside: bool
+    """Still a member, as last seen."""
+    digest: str
+    """The plan's."""
+    holds: tuple[Hold, ...]
+
+    @property
+    def blocking(self) -> tuple[Hold, ...]:
+        """The holds that keep the steps from being done."""
+        return tuple(h for h in self.holds if h.is_blocking)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,23 +47,23 @@ class Batch:
 
     id: int
     target: str
-    cases: tuple[Case, ...]
+    cases: tuple[Waiting, ...]
     digest: str
 
     @property
     def codes(self) -> tuple[str, ...]:
         """Why they wait."""
-        return tuple(sorted({h.code.value for c in self.cases for h in c.plan.blocking}))
+        return tuple(sorted({h.code.value for c in self.cases for h in c.blocking}))
 
     @property
     def shared(self) -> Hold:
         """The hold that they wait for together, with its newest numbers."""
-        return next(h for c in reversed(self.cases) for h in c.plan.blocking if h.code in GATHERED)
+        return next(h for c in reversed(self.cases) for h in c.blocking if h.code in GATHERED)
 
     @property
-    def others(self) -> tuple[tuple[Case, Hold], ...]:
+    def others(self) -> tuple[tuple[Waiting, Hold], ...]:
         """The questions that stand beside some of them: a release of the batch answers those too."""
-        return tuple((c, h) for c in self.cases for h in c.plan.holds if h.code not in GATHERED | BESIDE)
+        return tuple((c, h) for c in self.cases for h in c.holds if h.code not in GATHERED | BESIDE)
 
     @property
     def is_about_groups(self) -> bool:
@@ -46,25 +73,51 @@ class Batch:
     @property
     def is_releasable(self) -> bool:
         """Whether a person may release all of it."""
-        return all(h.is_releasable for c in self.cases for h in c.plan.blocking)
+        return all(h.is_releasable for c in self.cases for h in c.blocking)
 
 
 def waiting_batch(tx: Tx, batch_id: int) -> Batch | None:
     """The batch with that number, or `None` when nothing in it waits any more."""
-    waiting = tuple(c for c in cases.of_batch(tx, batch_id) if cases.is_gathered(c))
-    if not waiting:
-        return None
-    digest = digest_of(tuple(f"{c.id}:{c.plan.digest}" for c in waiting), ())
-    return Batch(id=batch_id, target=waiting[0].target, cases=waiting, digest=digest)
+    return next(iter(waiting_batches(tx, only=(batch_id,))), None)
 
 
-def waiting_batches(tx: Tx) -> tuple[Batch, ...]:
-    """The batches that wait for a decision, oldest first."""
+def waiting_batches(tx: Tx, *, only: Collection[int] = ()) -> tuple[Batch, ...]:
+    """The batches that wait for a decision, oldest first; `only` those numbers, when given."""
+    c = t.cases.c
     query = (
-        select(t.cases.c.batch_id)
-        .where(t.cases.c.batch_id.is_not(None), t.cases.c.state == CaseState.HELD.value)
-        .distinct()
-        .order_by(t.cases.c.batch_id)
+        select(c.batch_id, c.id, c.target, c.scope, c.subject, c.opened_at, c.removed_at, c.plan)
+        .where(c.batch_id.is_not(None), c.state == CaseState.HELD.value)
+        .order_by(c.batch_id, c.id)
     )
-    found = (waiting_batch(tx, batch_id) for batch_id in tx.execute(query).scalars().all())
-    return tuple(batch for batch in found if batch is not None)
+    waiting: dict[int, list[Waiting]] = {}
+    for batch_id, *row in tx.execute(query.where(c.batch_id.in_(only)) if only else query):
+        case = _waiting(*row)
+        if cases.are_gathered(case.blocking):
+            waiting.setdefault(batch_id, []).append(case)
+    return tuple(_batch(batch_id, found) for batch_id, found in waiting.items())
+
+
+def _batch(batch_id: int, waiting: list[Waiting]) -> Batch:
+    digest = digest_of(tuple(f"{c.id}:{c.digest}" for c in waiting), ())
+    return Batch(id=batch_id, target=waiting[0].target, cases=tuple(waiting), digest=digest)
+
+
+def _waiting(
+    case_id: int,
+    target: str,
+    scope: str,
+    subject: dict[str, Any],
+    opened_at: datetime,
+    removed_at: datetime | None,
+    plan: dict[str, Any],
+) -> Waiting:
+    return Waiting(
+        id=case_id,
+        target=target,
+        is_whole=scope == "organization",
+        label=subject_in(subject).label,
+        opened_at=opened_at,
+        is_inside=removed_at is None and any(s["do"] == "remove_member" for s in plan["steps"]),
+        digest=plan["digest"],
+        holds=plans.holds_in(plan),
+    )

@@ -48,19 +48,19 @@ def board(tx: Tx, status: Status, *, most: int, most_done: int) -> Board:
     alone = [i for i in status.needs_a_person if i not in in_batches]
     waiting = views.rows(tx, only=alone, limit=most)
     watched = _listed(tx, _in(CaseState.WATCHING).order_by(t.cases.c.watch_from.desc(), t.cases.c.id.desc()), most)
-    done = _in(CaseState.CLOSED, CaseState.CANCELLED).order_by(t.cases.c.closed_at.desc(), t.cases.c.id.desc())
+    closed = select(t.cases).where(t.cases.c.closed_at.is_not(None))
     return Board(
         waiting=tuple(waiting),
         more_waiting=len(alone) - len(waiting),
         moving=_listed(tx, _in(CaseState.PENDING).order_by(t.cases.c.due_at, t.cases.c.id), most),
         watched=watched,
         watches=watches.watches_of(tx, watched) if watched else {},
-        done=_listed(tx, done, most_done),
+        done=_listed(tx, closed.order_by(t.cases.c.closed_at.desc(), t.cases.c.id.desc()), most_done),
     )
 
 
-def _in(*states: CaseState) -> Select[*tuple[Any, ...]]:
-    return select(t.cases).where(t.cases.c.state.in_([s.value for s in states]))
+def _in(state: CaseState) -> Select[*tuple[Any, ...]]:
+    return select(t.cases).where(t.cases.c.state == state.value)
 
 
 def _listed(tx: Tx, query: Select[*tuple[Any, ...]], most: int) -> tuple[CaseView, ...]:

@@ -12,7 +12,7 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
 from bridge.core.events import EventKind, Reason
-from bridge.core.plan import HoldCode, RemoveMember, Step
+from bridge.core.plan import Hold, HoldCode, RemoveMember, Step
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
@@ -58,8 +58,13 @@ def save(tx: Tx, case: Case) -> Case:
 
 def is_gathered(case: Case) -> bool:
     """Whether the case waits for a decision about many."""
-    codes = {h.code for h in case.plan.blocking}
-    return case.state is CaseState.HELD and bool(codes & GATHERED) and codes <= GATHERED | BESIDE
+    return case.state is CaseState.HELD and are_gathered(case.plan.blocking)
+
+
+def are_gathered(blocking: Iterable[Hold]) -> bool:
+    """Whether these holds of a held case wait for a decision about many."""
+    codes = {h.code for h in blocking}
+    return bool(codes & GATHERED) and codes <= GATHERED | BESIDE
 
 
 def find(tx: Tx, case_id: int) -> Case | None:
@@ -145,12 +150,6 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
         .limit(1)
     ).one_or_none()
     return last is not None and last.state == CaseState.CANCELLED.value and last.outcome.startswith("cancelled by")
-
-
-def of_batch(tx: Tx, batch_id: int) -> list[Case]:
-    """The open cases of one batch."""
-    query = select(t.cases).where(t.cases.c.batch_id == batch_id, t.cases.c.closed_at.is_(None)).order_by(t.cases.c.id)
-    return [_case(row) for row in tx.execute(query)]
 
 
 def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:

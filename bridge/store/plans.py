@@ -24,9 +24,14 @@ def plan_in(value: dict[str, Any]) -> Plan:
     """The plan from its JSON."""
     return Plan(
         steps=tuple(_step_in(s) for s in value["steps"]),
-        holds=tuple(_hold_in(h) for h in value["holds"]),
+        holds=holds_in(value),
         is_unknown=value["is_unknown"],
     )
+
+
+def holds_in(value: dict[str, Any]) -> tuple[Hold, ...]:
+    """The holds alone, from the plan's JSON."""
+    return tuple(_hold_in(h) for h in value["holds"])
 
 
 def step_out(step: Step) -> dict[str, Any]:

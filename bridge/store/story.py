@@ -13,7 +13,6 @@ from typing import Any
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
-from bridge.core.plan import RemoveMember
 from bridge.core.wording import ago, counted, lasting, scope_words, utc, who
 from bridge.store.batches import Batch
 from bridge.store.cases import StepDone
@@ -156,11 +155,7 @@ def access(view: CaseView, now: datetime) -> str:
 
 def inside(batch: Batch) -> list[datetime]:
     """When the removal of each of the batch who is still in was asked for."""
-    return [
-        c.opened_at
-        for c in batch.cases
-        if c.removed_at is None and any(isinstance(s, RemoveMember) for s in c.plan.steps)
-    ]
+    return [c.opened_at for c in batch.cases if c.is_inside]
 
 
 def batch_access(batch: Batch, now: datetime) -> str:

@@ -258,6 +258,13 @@ cases = Table(
         postgresql_where=text("closed_at IS NULL"),
     ),
     Index(
+        "ix_cases_closed",
+        "closed_at",
+        "id",
+        sqlite_where=text("closed_at IS NOT NULL"),
+        postgresql_where=text("closed_at IS NOT NULL"),
+    ),
+    Index(
         "ix_cases_due",
         "target",
         "due_at",

@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from bridge.core.case import CaseState
 from bridge.core.plan import Hold, digest_of
-from bridge.store import cases, plans
+from bridge.store import gathering, plans
 from bridge.store import tables as t
-from bridge.store.cases import BESIDE, GATHERED
 from bridge.store.db import Tx
+from bridge.store.gathering import BESIDE, GATHERED
 from bridge.store.inbox import subject_in
 
 
@@ -92,7 +92,7 @@ def waiting_batches(tx: Tx, *, only: Collection[int] = ()) -> tuple[Batch, ...]:
     waiting: dict[int, list[Waiting]] = {}
     for batch_id, *row in tx.execute(query.where(c.batch_id.in_(only)) if only else query):
         case = _waiting(*row)
-        if cases.are_gathered(case.blocking):
+        if gathering.are_gathered(case.blocking):
             waiting.setdefault(batch_id, []).append(case)
     return tuple(_batch(batch_id, found) for batch_id, found in waiting.items())
 

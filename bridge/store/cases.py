@@ -12,7 +12,8 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
 from bridge.core.events import EventKind, Reason
-from bridge.core.plan import Hold, HoldCode, RemoveMember, Step
+from bridge.core.plan import RemoveMember, Step
+from bridge.store import gathering
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
@@ -33,12 +34,6 @@ _OPEN = Hot(
 )
 _STEPS = Hot(lambda case_id: select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
 
-GATHERED = frozenset({HoldCode.TOO_MANY, HoldCode.OBSERVE_ONLY, HoldCode.GROUP_GONE})
-"""Holds that concern many cases at once: cases with no other hold share a batch, and one decision."""
-
-BESIDE = frozenset({HoldCode.NOT_SUPPORTED})
-"""Holds that are no question of their own, and keep no case out of its batch."""
-
 
 def insert_case(tx: Tx, case: Case) -> Case:
     """Keep a new case and give it its number."""
@@ -47,24 +42,13 @@ def insert_case(tx: Tx, case: Case) -> Case:
 
 def save(tx: Tx, case: Case) -> Case:
     """Keep the case as it now is; joins or leaves the target's open batch as its holds say."""
-    gathered = is_gathered(case)
+    gathered = gathering.is_gathered(case)
     if gathered and case.batch_id is None:
-        case = replace(case, batch_id=_open_batch(tx, case))
+        case = replace(case, batch_id=gathering.open_batch(tx, case))
     elif not gathered and case.batch_id is not None and case.released is None:
         case = replace(case, batch_id=None)
     _SAVE.run(tx, case_id=case.id, **_columns(case))
     return case
-
-
-def is_gathered(case: Case) -> bool:
-    """Whether the case waits for a decision about many."""
-    return case.state is CaseState.HELD and are_gathered(case.plan.blocking)
-
-
-def are_gathered(blocking: Iterable[Hold]) -> bool:
-    """Whether these holds of a held case wait for a decision about many."""
-    codes = {h.code for h in blocking}
-    return bool(codes & GATHERED) and codes <= GATHERED | BESIDE
 
 
 def find(tx: Tx, case_id: int) -> Case | None:
@@ -312,36 +296,6 @@ def tick(tx: Tx, todo_id: int, by: str, now: datetime) -> bool:
         update(t.todos).where(t.todos.c.id == todo_id, t.todos.c.done_at.is_(None)).values(done_at=now, done_by=by)
     )
     return result.rowcount == 1
-
-
-def _open_batch(tx: Tx, case: Case) -> int:
-    """The batch of its kind that still waits for its decision; a new one when there is none.
-
-    The backlog of observing has one of its own, so has each project or role whose group was deleted or emptied, and
-    nobody joins a batch that was decided in part.
-    """
-    about = "" if case.is_whole else f"{'gone' if case.kind is EventKind.GROUP_GONE else 'many'} {case.scope}"
-    decided = select(t.cases.c.batch_id).where(t.cases.c.batch_id.is_not(None), t.cases.c.released.is_not(None))
-    waiting = (
-        select(t.cases.c.batch_id)
-        .join(t.batches, t.batches.c.id == t.cases.c.batch_id)
-        .where(
-            t.cases.c.target == case.target,
-            t.batches.c.about == about,
-            t.cases.c.is_backlog == case.is_backlog,
-            t.cases.c.batch_id.is_not(None),
-            t.cases.c.batch_id.not_in(decided),
-            t.cases.c.closed_at.is_(None),
-            t.cases.c.state == CaseState.HELD.value,
-        )
-        .order_by(t.cases.c.batch_id.desc())
-        .limit(1)
-    )
-    known = tx.execute(waiting).scalar()
-    if known is not None:
-        return int(known)
-    result = tx.execute(insert(t.batches).values(target=case.target, about=about, opened_at=case.opened_at))
-    return int(result.inserted_primary_key[0])  # type: ignore[index]
 
 
 def _columns(case: Case) -> dict[str, Any]:

@@ -90,14 +90,12 @@ class Scim:
     def authenticate(self) -> None:
         """Lets only a live token of the connection in the URL pass; an unknown connection looks the same.
 
-        A token alone, without the word Bearer, is what an Okta template for header authentication sends.
         Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
-        token = rest.strip() if scheme.lower() == "bearer" else "" if rest else scheme
-        if not token:
+        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized
-        digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
         with self._bridge.db.read() as tx:
             name = tokens.connection_of(tx, digest, self._bridge.clock.now())
         connection = self._bridge.connections.get(g.connection_name)

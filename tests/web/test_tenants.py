@@ -84,12 +84,12 @@ def test_a_deactivation_says_nothing_for_another_connection(okta, entra, maya):
     assert entra.events() == []
 
 
-@pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", "BEARER {}", "{}"])
+@pytest.mark.parametrize("header", ["Bearer {}", "bearer   {}", "BEARER {}"])
 def test_a_token_opens_its_connection_in_every_form_that_is_sent(okta, header):
     assert okta.get("/Users", Authorization=header.format(okta.token)).status_code == 200
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic {}", "{} x", "non-token"])
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic {}", "{} x", "{}", "non-token"])
 def test_no_other_form_opens_it(okta, header):
     assert is_error(okta.get("/Users", Authorization=header.format(okta.token)), 401)
 

@@ -101,13 +101,6 @@ class Tx:
         except self.dialect.loaded_dbapi.Error as error:
             raise self._told(sql, error) from error
 
-    def commit(self) -> None:
-        """Make everything durable. Raises: as `execute` does."""
-        try:
-            self._link.commit()
-        except self.dialect.loaded_dbapi.Error as error:
-            raise self._told("COMMIT", error) from error
-
     def _told(self, sql: str, error: Exception) -> BaseException:
         """The driver's error as SQLAlchemy raises it; without the values, which name people."""
         base = self.dialect.loaded_dbapi.Error
@@ -157,7 +150,7 @@ class Database:
             yield tx
             if tx.entries:
                 audit.append(tx, tx.entries, self.audit_key)
-            tx.commit()
+            tx.run("COMMIT")  # not the driver's commit(), which does nothing when the transaction is gone
 
     @contextmanager
     def _begun(self) -> Iterator[Tx]:
@@ -195,7 +188,6 @@ class Database:
             if self.is_sqlite:
                 tx.run("BEGIN")
             yield tx
-            tx.commit()
 
     @contextmanager
     def _writers_turn(self, deadline: float) -> Iterator[None]:

@@ -7,7 +7,7 @@ without case in ASCII only, the same on SQLite and PostgreSQL.
 from __future__ import annotations
 
 import operator as operators
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,30 @@ from bridge.store.documents import Place, elements, names, place
 MILLISECOND = timedelta(milliseconds=1)
 """What times are kept to."""
 
+TEXTS: Mapping[str, tuple[str, Callable[[str], str]]] = {
+    "username": ("name_key", address_key),
+    "displayname": ("name_key", address_key),
+    "externalid": ("external_id", str),
+    "id": ("id", str),
+    "meta.resourcetype": ("resource_type", str),
+}
+"""Attributes that have a column of text, and how a value is compared with it."""
+
 Leaf = Callable[[Compare], ColumnElement[bool]]
 
 
 class CannotAnswer(ValueError):
     """A condition that no column answers: refused, never widened to all rows."""
+
+
+def equality(condition: Condition | None) -> tuple[str, str] | None:
+    """The column that must be equal to which value, for a condition that is no more than that; else `None`."""
+    if not isinstance(condition, Compare) or condition.operator != "eq" or not condition.value or condition.keys:
+        return None
+    if condition.attribute not in TEXTS:
+        return None
+    column, key = TEXTS[condition.attribute]
+    return column, key(str(condition.value))
 
 
 def where(condition: Condition, *, is_sqlite: bool) -> ColumnElement[bool]:
@@ -76,19 +95,12 @@ class _Words:
             return _boolean(compare, c.is_active)
         if name == "meta" and compare.operator == "pr":
             return true()
-        texts = {
-            "username": c.name_key,
-            "displayname": c.name_key,
-            "externalid": c.external_id,
-            "id": c.id,
-            "meta.resourcetype": c.resource_type,
-        }
-        if name not in texts:
+        if name not in TEXTS:
             raise CannotAnswer(f"cannot search by {name}")
-        key = address_key if name in {"username", "displayname"} else str
-        if compare.operator == "eq" and compare.value:
-            return texts[name] == key(str(compare.value))  # bare, so that its index is used
-        return self._text(compare, func.nullif(texts[name], ""), key)
+        if (asked := equality(compare)) is not None:
+            return c[asked[0]] == asked[1]  # bare, so that its index is used
+        column, key = TEXTS[name]
+        return self._text(compare, func.nullif(c[column], ""), key)
 
     def _stored(self, compare: Compare, node: Place) -> ColumnElement[bool]:
         """A comparison with one place in stored JSON."""

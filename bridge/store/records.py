@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, bindparam, delete, func, select, update
+from sqlalchemy import Column, ColumnElement, Row, Table, bindparam, delete, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition
@@ -14,8 +14,25 @@ from bridge.core.record import Email, Record
 from bridge.ports import Conflict
 from bridge.store import tables as t
 from bridge.store.db import Tx
-from bridge.store.filter import where
+from bridge.store.filter import equality, where
 from bridge.store.hot import Hot, insertion
+
+
+def _looked_up(column: ColumnElement[str]) -> Hot:
+    return Hot(
+        lambda connection, resource_type, value, count: (
+            select(t.records)
+            .where(
+                t.records.c.connection == connection,
+                t.records.c.resource_type == resource_type,
+                t.records.c.deleted_at.is_(None),
+                column == value,
+            )
+            .order_by(t.records.c.seq)
+            .limit(count)
+        )
+    )
+
 
 _FIND = Hot(
     lambda record_id, connection, resource_type: select(t.records).where(
@@ -52,18 +69,23 @@ _MEMBERS = Hot(
         select(t.group_members).where(t.group_members.c.group_id == record_id).order_by(t.group_members.c.position)
     )
 )
-_GROUPS = Hot(
-    lambda connection, member_id: (
-        select(t.records.c.id, t.records.c.user_name)
-        .join(t.group_members, t.records.c.id == t.group_members.c.group_id)
-        .where(
-            t.group_members.c.member_id == member_id,
-            t.records.c.connection == connection,
-            t.records.c.deleted_at.is_(None),
-        )
-        .order_by(t.records.c.seq)
+_GROUPS = (
+    select(
+        t.group_members.c.member_id,
+        t.records.c.id,
+        t.records.c.user_name,
+        t.records.c.connection,
+        t.records.c.deleted_at,
     )
+    .join(t.records, t.records.c.id == t.group_members.c.group_id)
+    .order_by(t.records.c.seq)
 )
+"""Nothing is asked of the records here: SQLite would begin with all that a connection has, not with the member's own."""
+_GROUPS_OF = Hot(lambda member_id: _GROUPS.where(t.group_members.c.member_id == member_id))
+_LOOK_UP = {
+    column.name: _looked_up(column) for column in (t.records.c.name_key, t.records.c.external_id, t.records.c.id)
+}
+"""What identity providers ask before everything else, each answered by one index."""
 _KEPT = ("connection", "resource_type", "user_name", "name_key", "external_id", "is_active", "version", "body")
 _INSERT = Hot(lambda: insertion(t.records, "id", *_KEPT, "modified_at", "created_at", "person_id"))
 _UPDATE = Hot(
@@ -90,6 +112,12 @@ def search(
     tx: Tx, connection: str, resource_type: str, condition: Condition | None, offset: int, count: int
 ) -> tuple[int, list[Record]]:
     """How many living records answer the condition, and one page of them, in the order of their creation."""
+    asked = equality(condition)
+    if asked is not None and asked[0] in _LOOK_UP and offset == 0 and count > 0:
+        column, value = asked
+        found = _LOOK_UP[column].rows(tx, connection=connection, resource_type=resource_type, value=value, count=count)
+        if len(found) < count:
+            return len(found), _read(tx, found)
     wanted: list[ColumnElement[bool]] = [
         t.records.c.connection == connection,
         t.records.c.resource_type == resource_type,
@@ -188,17 +216,14 @@ def _living_users(
 def groups_of(tx: Tx, connection: str, record_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """For each record the groups that it is in, as (group id, display name)."""
     found: dict[str, list[tuple[str, str]]] = {}
+    rows: Sequence[Any]
     if len(record_ids) == 1:
-        rows = _GROUPS.rows(tx, connection=connection, member_id=record_ids[0])
-        return {record_ids[0]: [(row.id, row.user_name) for row in rows]}
-    query = (
-        select(t.group_members.c.member_id, t.records.c.id, t.records.c.user_name)
-        .join(t.records, and_(t.records.c.id == t.group_members.c.group_id, t.records.c.connection == connection))
-        .where(t.group_members.c.member_id.in_(record_ids), t.records.c.deleted_at.is_(None))
-        .order_by(t.records.c.seq)
-    )
-    for member_id, group_id, name in tx.execute(query):
-        found.setdefault(member_id, []).append((group_id, name))
+        rows = _GROUPS_OF.rows(tx, member_id=record_ids[0])
+    else:
+        rows = tx.execute(_GROUPS.where(t.group_members.c.member_id.in_(record_ids))).all()
+    for row in rows:
+        if row.connection == connection and row.deleted_at is None:
+            found.setdefault(row.member_id, []).append((row.id, row.user_name))
     return found
 
 

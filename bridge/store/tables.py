@@ -112,7 +112,7 @@ records = Table(
         sqlite_where=text("deleted_at IS NULL"),
         postgresql_where=text("deleted_at IS NULL"),
     ),
-    Index("ix_records_external", "connection", "external_id"),
+    Index("ix_records_external", "connection", "resource_type", "external_id"),
     Index("ix_records_page", "connection", "resource_type", "seq"),
 )
 

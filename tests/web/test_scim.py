@@ -36,9 +36,8 @@ class TestAuthentication:
         assert is_error(reply, 401)
         assert reply.headers["WWW-Authenticate"] == "Bearer"
 
-    def test_a_token_without_its_scheme_is_a_token_as_oktas_header_authentication_sends_it(self, okta):
-        assert okta.get("/Users", Authorization=okta.token).status_code == 200
-        assert is_error(okta.get("/Users", Authorization=f"{okta.token} x"), 401)
+    def test_a_token_without_its_scheme_is_401(self, okta):
+        assert is_error(okta.get("/Users", Authorization=okta.token), 401)
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
     def test_the_scheme_is_caseless(self, okta, scheme):

@@ -224,7 +224,7 @@ def test_what_needs_a_person_comes_first_with_why_and_the_command(admin, okta, e
 def test_a_quiet_page_says_so(admin):
     said = words(page(admin))
     assert "Nothing needs a person" in said
-    assert "Ready, and nothing heard yet" in said
+    assert "Ready, and nothing has happened yet" in said
     assert "https://bridge.example.com/scim/v2/entra" in said
     assert "python3 -m bridge token create entra" in said
     assert "Connection entra never heard from" in said

@@ -214,6 +214,21 @@ def test_lost_contact_is_said_with_since_when_and_mends_itself(visit, fresh):
 
 
 @pytest.mark.server_fails
+def test_a_store_that_fails_is_said_apart_from_lost_contact(visit, fresh):
+    page = visit(fresh)
+    with fresh.bridge.db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE todos RENAME TO gone")
+
+    expect(page.locator("#notice")).to_contain_text(
+        "cannot show how it stands since 09:00:00 UTC (500); its log says why"
+    )
+
+    with fresh.bridge.db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE gone RENAME TO todos")
+    expect(page.locator("#notice")).to_be_empty()
+
+
+@pytest.mark.server_fails
 def test_a_session_that_is_over_is_said_with_what_to_do_and_a_new_one_goes_on(visit, fresh):
     leave(Idp(fresh.bridge), MAYA)
     page = visit(fresh)

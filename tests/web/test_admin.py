@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
 from werkzeug.test import Client
 
 from bridge import login
+from bridge.ports import GroupGrant
 from bridge.web import create_app
+from tests.conftest import run_for
 from tests.players import BEN, MAYA, Idp
+from tests.web.conftest import scim_client
 
 LOCAL = {"HTTP_HOST": "127.0.0.1:8080"}
 OWN_SCRIPT = '<script src="/static/live.js" defer>'
@@ -329,3 +333,34 @@ def test_who_had_access_for_how_long_stays_readable_when_it_is_over(stranger, tm
     said = words(page(stranger))
 
     assert f"{MAYA} main 50 min ago 1 min out of the organization, and stayed out" in said
+
+
+def test_a_batch_about_a_deleted_group_has_the_command_that_lets_everybody_be(bridge, clock, tmp_path):
+    grants = (GroupGrant(name="Analysts", target="main", scope="project:42"),)
+    mapped = replace(bridge, connections={n: replace(c, groups=grants) for n, c in bridge.connections.items()})
+    app = create_app(mapped, data_dir=tmp_path)
+    okta = scim_client(mapped, app, "okta")
+    group = okta.group("Analysts", okta.user(MAYA), okta.user(BEN))
+    okta.delete(f"/Groups/{group}")
+    run_for(mapped, clock, minutes=2)
+    client = Client(app)
+    page(client, f"/login?token={login.new_login_token(tmp_path)}")
+
+    said = words(page(client))
+
+    assert "2 cases wait for one decision" in said
+    assert "do it by hand in PostHog" in said
+    assert re.search(r"python3 -m bridge cancel --batch 1 --digest [0-9a-f]{12} --reason", said)
+    assert "must not be in project 42 of main" in words(page(client, "/cases/1"))
+
+
+@pytest.mark.parametrize("path", ["/", "/live"])
+def test_a_store_that_fails_says_nothing_about_itself_and_opens_nothing(admin, bridge, path):
+    with bridge.db.engine.connect() as connection:
+        connection.exec_driver_sql("ALTER TABLE todos RENAME TO gone")
+
+    reply = page(admin, path)
+
+    assert reply.status_code == 500
+    assert "todos" not in reply.text
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]

@@ -18,6 +18,7 @@
   let answeredAt = Date.parse(live.dataset.now); // the server's time in its last answer
   let serverAhead = answeredAt - Date.now(); // milliseconds that its clock is ahead of ours
   let failures = 0;
+  let failedWith = 0; // the status of an answer that was an error; 0 when there was none
   let timer = 0;
   let isAsking = false;
 
@@ -112,9 +113,11 @@
     contact.says.textContent = "No contact since";
     contact.at.textContent = clock(answeredAt);
     root.classList.replace("is-live", "is-lost");
-    const words = `No contact with the bridge since ${clock(answeredAt)}. What you see is how it was then. `
-      + "Is `run` still running? This page goes on asking.";
-    if (notice.textContent !== words) notice.textContent = words;
+    const words = failedWith
+      ? `The bridge cannot show how it stands since ${clock(answeredAt)} (${failedWith}); its log says why. `
+      : `No contact with the bridge since ${clock(answeredAt)}. Is \`run\` still running? `;
+    const more = "What you see is how it was then. This page goes on asking.";
+    if (notice.textContent !== words + more) notice.textContent = words + more;
   }
 
   function tellFound() {
@@ -132,7 +135,8 @@
     let wait = EVERY;
     try {
       const answer = await fetch(live.dataset.live, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
-      if (answer.status >= 500) throw new Error(String(answer.status));
+      failedWith = answer.status < 500 ? 0 : answer.status;
+      if (failedWith) throw new Error(String(failedWith));
       const html = await answer.text();
       tellFound();
       try {
@@ -146,7 +150,8 @@
       }
       // A page that takes long to make is asked for less often. Without a session it waits for a new one.
       wait = answer.ok ? Math.max(EVERY, 4 * (Date.now() - began)) : LONGEST;
-    } catch {
+    } catch (trouble) {
+      if (trouble instanceof TypeError || trouble.name === "TimeoutError") failedWith = 0;
       failures += 1;
       wait = Math.min(LONGEST, 500 * 2 ** failures);
     }

@@ -22,6 +22,24 @@ class Email:
     is_primary: bool = False
 
 
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+"""The extension that says where somebody works. Source: RFC 7643, section 4.3."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workplace:
+    """Where somebody works and under whom, as the identity provider says; empty where it is silent."""
+
+    employee_number: str = ""
+    cost_center: str = ""
+    organization: str = ""
+    division: str = ""
+    department: str = ""
+    manager_id: str = ""
+    """How the identity provider names the manager: mostly the id of another of its records with us."""
+    manager_name: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """A User or a Group of one connection. `version` counts the writes, from 1.
@@ -58,6 +76,23 @@ class Record:
         return Subject(user_name=self.user_name, external_id=self.external_id, emails=tuple(e.value for e in ordered))
 
     @property
+    def workplace(self) -> Workplace:
+        """Where the person works; what is no text there is left out."""
+        said = self.body.get(ENTERPRISE)
+        said = said if isinstance(said, Mapping) else {}
+        manager = said.get("manager")
+        manager = manager if isinstance(manager, Mapping) else {}
+        return Workplace(
+            employee_number=_text(said.get("employeeNumber")),
+            cost_center=_text(said.get("costCenter")),
+            organization=_text(said.get("organization")),
+            division=_text(said.get("division")),
+            department=_text(said.get("department")),
+            manager_id=_text(manager.get("value")),
+            manager_name=_text(manager.get("displayName")),
+        )
+
+    @property
     def own_addresses(self) -> frozenset[str]:
         """The compare keys of the addresses that are surely this person's: `userName` and the primary address.
 
@@ -66,6 +101,12 @@ class Record:
         primary = next((e for e in self.emails if e.is_primary), self.emails[0] if self.emails else None)
         named = [self.user_name, *([primary.value] if primary else [])]
         return frozenset(address_key(a) for a in named if "@" in a)
+
+
+def _text(value: Any) -> str:
+    """A text or a whole number, as text; anything else as nothing."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if isinstance(value, str) else str(value) if is_number else ""
 
 
 def event_of(

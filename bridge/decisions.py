@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection
 from datetime import datetime
 
-from bridge import intake
+from bridge import following
 from bridge.core import case as cases_of
 from bridge.core.case import Case
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
@@ -48,7 +48,7 @@ def remove(
         if person is None:
             person = people.create(tx, subject.label, now)
         people.note_subject(tx, person, event.source, subject, now, is_active=False)
-        intake.follow(bridge, tx, event, person, [target], now)
+        following.follow(bridge, tx, event, person, [target], now)
         opened = next(c for c in cases.open_of_person(tx, person, target) if c.scope == scope)
     bridge.bell.ring(target)
     return opened
@@ -176,7 +176,7 @@ def _cancel(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: da
     case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
     _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
     if case.is_whole:
-        intake.resurface(bridge, tx, case, now)
+        following.resurface(bridge, tx, case, now)
     return case
 
 

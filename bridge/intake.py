@@ -5,23 +5,18 @@ Only after the commit is the bell rung, and losing that ring is harmless. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
-from bridge.core import case as cases_of
+from bridge import following
 from bridge.core.case import Case, CaseState
-from bridge.core.events import EventKind, IdentityEvent
-from bridge.core.plan import Plan
+from bridge.core.events import IdentityEvent
 from bridge.core.record import Record, event_of
 from bridge.ports import Bridge, Connection, NotThere
-from bridge.store import cases, groups, inbox, people, records, scopes, targets
+from bridge.store import cases, groups, inbox, people, records, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
-
-log = structlog.get_logger()
 
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """How old the last look must be before a repeated leaving causes another: profile pushes come by the hundred."""
@@ -66,7 +61,7 @@ def accept(bridge: Bridge, connection: Connection, events: Iterable[IdentityEven
             if person is None:
                 person = people.create(tx, event.subject.label, now)
                 people.note_subject(tx, person, connection.name, event.subject, now, is_active=False)
-            woken_by_it = follow(bridge, tx, event, person, connection.targets, now)
+            woken_by_it = following.follow(bridge, tx, event, person, connection.targets, now)
             if woken_by_it is not None:
                 new += 1
                 woken |= woken_by_it
@@ -74,66 +69,12 @@ def accept(bridge: Bridge, connection: Connection, events: Iterable[IdentityEven
     return new
 
 
-def follow(
-    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime
-) -> set[str] | None:
-    """Keep the event and move the person's cases at those targets; the targets to wake, or `None` for a repeat."""
-    inbox_id = inbox.receive(tx, event, person)
-    if inbox_id is None:
-        return None
-    tx.audit(
-        Entry(
-            at=now,
-            kind="event.accepted",
-            actor=event.source,
-            facts={"event_id": event.event_id, "event": event.kind.value, "person": person},
-            personal={"subject": inbox.subject_out(event.subject), "note": event.note},
-        )
-    )
-    speaks = not event.source.startswith("operator:")
-    if speaks and _is_superseded(bridge, tx, event, person, to, now):
-        return set()
-    if speaks and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
-        is_activation = event.kind is EventKind.ACTIVATE
-        if not records.living_of_person(tx, person, event.source):  # a source that keeps records has noted them itself
-            people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
-        at = event.occurred_at
-        people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)
-    woken: set[str] = set()
-    for target in to:
-        for case in _move(bridge, tx, event, person, target, now):
-            inbox.attach(tx, inbox_id, case.id)
-            if case.due_at is not None and case.due_at <= now:
-                woken.add(target)
-    return woken
-
-
-def _move(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
-    """The person's cases at one target after the event: those that it opened, moved or ended."""
-    match event.kind:
-        case EventKind.ACTIVATE:
-            return [
-                *_take_back(bridge, tx, event, person, target, now),
-                *_rejoin(tx, event, person, target, now, bridge.connections.values()),
-            ]
-        case EventKind.LEFT_GROUP | EventKind.GROUP_GONE:
-            return [_open_below(bridge, tx, event, person, target, now)]
-        case EventKind.JOINED_GROUP:
-            return _rejoin(tx, event, person, target, now, bridge.connections.values())
-        case kind if kind.says_out:
-            return [_open_or_repeat(bridge, tx, event, person, target, now)]
-        case _:
-            return []
-
-
 def _change_user(
     bridge: Bridge, tx: Tx, connection: Connection, before: Record | None, wanted: Record | None, now: datetime
 ) -> tuple[Record | None, set[str]]:
     person = None if before is None else records.person_of(tx, before.id)
-    if person is None and wanted is not None:
-        person = people.recognise(tx, connection.name, wanted.subject)
-        person = people.create(tx, wanted.subject.label, now) if person is None else person
-    assert person is not None
+    if person is None:
+        person = _meet(tx, connection, before, wanted or before, now)
     open_cases = cases.open_of_person(tx, person)
     seeing_to_it = {c.target for c in open_cases if _sees_to_it(c, bridge, now)}
     has_open_case = seeing_to_it >= set(connection.targets)
@@ -144,19 +85,37 @@ def _change_user(
     is_active = _know(bridge, tx, connection, person, before, after, now)
     event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
     if event is not None:
-        return after, follow(bridge, tx, event, person, connection.targets, now) or set()
+        return after, following.follow(bridge, tx, event, person, connection.targets, now) or set()
     if not is_active:
         return after, _look_again(tx, connection, open_cases, now)
     return after, set()
+
+
+def _meet(tx: Tx, connection: Connection, before: Record | None, named: Record | None, now: datetime) -> int:
+    """The person of a record that has none yet: a new one, or a seed that the provider touches for the first time."""
+    assert named is not None
+    person = people.recognise(tx, connection.name, named.subject)
+    if person is None:
+        person = people.create(tx, named.subject.label, now)
+    if before is not None:
+        records.adopt(tx, before.id, person)
+        facts = {"id": before.id, "person": person}
+        personal = {"name": before.user_name}
+        tx.audit(Entry(at=now, kind="record.adopted", actor=connection.name, facts=facts, personal=personal))
+    return person
 
 
 def _change_group(
     bridge: Bridge, tx: Tx, connection: Connection, before: Record | None, wanted: Record | None, now: datetime
 ) -> tuple[Record | None, set[str]]:
     after = _write(tx, before, wanted, None, now)
+    if after is not None:
+        new = set(after.member_ids) - (set(before.member_ids) if before else set())
+        for seed in records.seeds_among(tx, connection.name, new):  # to name somebody is to know them
+            _know(bridge, tx, connection, _meet(tx, connection, seed, seed, now), seed, seed, now)
     woken: set[str] = set()
     for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
-        woken |= follow(bridge, tx, said.event, said.person, [said.target], now) or set()
+        woken |= following.follow(bridge, tx, said.event, said.person, [said.target], now) or set()
     return after, woken
 
 
@@ -231,123 +190,6 @@ def _know(
     return is_active
 
 
-def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
-    known = [c for c in cases.open_of_person(tx, person, target) if c.scope == event.scope]
-    if known:
-        case = cases.save(tx, cases_of.repeated(known[0], event, bridge.policies[target], now))
-        tx.audit(_about(case, "case.repeated", event, now))
-        return case
-    policy = bridge.policies[target]
-    case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
-    tx.audit(_about(case, "case.opened", event, now))
-    log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
-    if case.is_whole:
-        for other in cases.open_of_person(tx, person, target):
-            if not other.is_whole:
-                _supersede(tx, other, case, now)
-    return case
-
-
-def _open_below(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
-    """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
-    case = _open_or_repeat(bridge, tx, event, person, target, now)
-    whole = next((c for c in cases.open_of_person(tx, person, target) if c.is_whole), None)
-    return case if whole is None else _supersede(tx, case, whole, now)
-
-
-def _supersede(tx: Tx, case: Case, whole: Case, now: datetime) -> Case:
-    case = cases.save(tx, cases_of.superseded(case, by=whole.id, now=now))
-    facts = {"by": whole.id, "outcome": case.outcome}
-    tx.audit(Entry(at=now, kind="case.superseded", actor="bridge", case_id=case.id, target=case.target, facts=facts))
-    return case
-
-
-def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
-    """What the taken-back case had superseded is open again, unless some group grants it by now."""
-    about = {c.scope for c in cases.open_of_person(tx, whole.person_id, whole.target)}
-    for old in scopes.superseded(tx, whole):
-        who = {old.person_id}
-        is_held = groups.holding(tx, bridge.connections.values(), old.target, old.scope, who) and not old.is_operators
-        if old.scope in about or "organization" in about or is_held:
-            continue
-        due = now + bridge.policies[old.target].settle
-        case = cases.insert_case(
-            tx, replace(old, id=0, state=CaseState.PENDING, due_at=due, plan=Plan(), outcome="", closed_at=None)
-        )
-        inbox.hand_over(tx, old.id, case.id)
-        facts = {"instead_of": old.id, "taken_back": whole.id}
-        tx.audit(Entry(at=now, kind="case.again", actor="bridge", case_id=case.id, target=case.target, facts=facts))
-
-
-def _rejoin(
-    tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime, granting: Collection[Connection]
-) -> list[Case]:
-    """Ends the cases about what some group grants the person again: one of an active record."""
-    moved = []
-    for case in cases.open_of_person(tx, person, target):
-        if case.is_whole or case.is_operators or not groups.holding(tx, granting, target, case.scope, {person}):
-            continue
-        touched = any(s.may_have_effect for s in cases.steps_of(tx, case.id))
-        after = cases.save(tx, cases_of.rejoined(case, touched=touched, by=event.source, now=now))
-        tx.audit(_about(after, "case.reactivated", event, now))
-        moved.append(after)
-    return moved
-
-
-def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
-    """What an ACTIVATE does: ends the case when nobody says out any more, else has it planned anew."""
-    moved = []
-    standings = people.standings(tx, person, bridge.connections_of(target))
-    says_out = [s.connection for s in standings if s.is_out]
-    for case in cases.open_of_person(tx, person, target):
-        if not case.is_whole:
-            continue
-        if case.is_operators or says_out:
-            moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
-            tx.audit(_about(case, "case.active_elsewhere", event, now))
-            continue
-        done = [s for s in cases.steps_of(tx, case.id) if s.may_have_effect]
-        after = cases.save(tx, cases_of.reactivated(case, touched=bool(done), by=event.source, now=now))
-        tx.audit(_about(after, "case.reactivated", event, now))
-        log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)
-        if done:
-            what = "; ".join(dict.fromkeys(s.says for s in done))
-            cases.ask(
-                tx,
-                case.id,
-                "reactivated",
-                f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. Nothing "
-                "was given back and the watch has ended. Invite the person again if that is right; deactivate again "
-                f"in {event.source} if it is not.",
-                now,
-            )
-        moved.append(after)
-        resurface(bridge, tx, after, now)
-    return moved
-
-
-def _as_dated(tx: Tx, case: Case, now: datetime) -> Case:
-    """An operator's case that no source supports any more: a date that a leaving brought forward counts again."""
-    if case.state is not CaseState.PENDING:
-        return cases_of.nudged(case, now)
-    dates = [e.effective_at for e in inbox.of_case(tx, case.id) if e.kind is EventKind.REMOVE and e.effective_at]
-    return replace(case, due_at=max([case.due_at or now, *dates[-1:]]))
-
-
-def _is_superseded(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime) -> bool:
-    """Whether the person was activated, in whatever connection, after this leaving was said to have happened."""
-    if not event.kind.says_out:
-        return False
-    speaking = {name for target in to for name in bridge.connections_of(target)}
-    known = people.standings(tx, person, speaking)
-    newer = [s for s in known if s.activated_at is not None and s.activated_at > event.occurred_at and not s.is_out]
-    if not newer:
-        return False
-    facts = {"event_id": event.event_id, "activated_in": newer[0].connection}
-    tx.audit(Entry(at=now, kind="event.superseded", actor=event.source, facts=facts))
-    return True
-
-
 def _look_again(tx: Tx, connection: Connection, open_cases: list[Case], now: datetime) -> set[str]:
     """The same leaving, said again while its cases are open: settled ones are looked at now."""
     woken = set()
@@ -360,23 +202,6 @@ def _look_again(tx: Tx, connection: Connection, open_cases: list[Case], now: dat
             cases.save(tx, replace(case, due_at=soon))
             woken.add(case.target)
     return woken
-
-
-def _about(case: Case, kind: str, event: IdentityEvent, now: datetime) -> Entry:
-    return Entry(
-        at=now,
-        kind=kind,
-        actor=event.source,
-        case_id=case.id,
-        target=case.target,
-        facts={
-            "event_id": event.event_id,
-            "person": case.person_id,
-            "scope": case.scope,
-            "reason": case.reason.value,
-            "state": case.state.value,
-        },
-    )
 
 
 def _ring(bridge: Bridge, woken: Iterable[str]) -> None:

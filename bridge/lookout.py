@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bridge import intake
+from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Refused, Target, Unavailable
-from bridge.store import cases, people, targets
+from bridge.store import cases, members, people, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -45,6 +45,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
         targets.note_look(tx, target, organization, next_look)
+        members.keep(tx, target, organization)
         linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
         if linked:
             tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": linked}))
@@ -129,4 +130,4 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
             received_at=now,
             note="found by the daily comparison: inactive in our records, but a member",
         )
-        intake.follow(bridge, tx, event, person, [target], now)
+        following.follow(bridge, tx, event, person, [target], now)

@@ -35,6 +35,8 @@ COMMANDS = {
     "remove": "bridge.cli.remove:remove",
     "link": "bridge.cli.link:link",
     "audit": "bridge.cli.audit:audit",
+    "coverage": "bridge.cli.coverage:coverage",
+    "import": "bridge.cli.importing:import_",
     "groups": "bridge.cli.groups:groups",
     "token": "bridge.cli.tokens:token",
     "check": "bridge.cli.check:check",

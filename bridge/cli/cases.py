@@ -9,6 +9,7 @@ import click
 
 from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
+from bridge.cli.coverage import summary
 from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold
 from bridge.core.wording import ago, counted, lasting, scope_words, utc
@@ -16,10 +17,13 @@ from bridge.ports import Declined
 from bridge.store import contract, story, views
 from bridge.store.batches import Batch
 from bridge.store.cases import Todo
+from bridge.store.coverage import Coverage
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.views import CaseView, Status
 
+MOST_NAMED = 10
+"""Members without coverage that `status` names."""
 MOST_SHOWN = 20
 """Cases of one kind that `status` lists one by one."""
 
@@ -34,7 +38,14 @@ def status(context: Context, *, as_json: bool) -> None:
     bridge = context.bridge()
     now, queue = bridge.clock.now(), bridge.bell.look()
     with bridge.db.read() as tx:
-        found = views.status(tx, connections=bridge.connections, names=bridge.targets, queue=queue, now=now)
+        found = views.status(
+            tx,
+            connections=bridge.connections,
+            names=bridge.targets,
+            queue=queue,
+            now=now,
+            policies=bridge.policies,
+        )
         in_batches = {c.id for b in found.batches for c in b.cases}
         alone = views.rows(tx, only=found.needs_a_person, leaving_out=in_batches, limit=MOST_SHOWN)
     if as_json:
@@ -255,8 +266,19 @@ def _tell_the_rest(found: Status) -> None:
     paper.field("Queue", said if queue.is_reachable else "not reachable; `run` starts it, and the sweep needs it")
     for target in found.targets:
         paper.field(target.name, _target(target, found.at))
+        if (covered := found.coverage.get(target.name)) is not None and covered.as_of is not None:
+            paper.field("", _covered(covered))
     for name, reach in found.reach.items():
         paper.field(name, _heard(reach, found.at))
+
+
+def _covered(found: Coverage) -> str:
+    """How much is covered, and who is not."""
+    told = summary(found)
+    names = [s.member.email + (" (protected)" if s.is_protected else "") for s in found.uncovered[:MOST_NAMED]]
+    if len(found.uncovered) > MOST_NAMED:
+        names.append(f"and {len(found.uncovered) - MOST_NAMED} more: `coverage`")
+    return f"{told}; not: {', '.join(names)}" if names else told
 
 
 def _heard(reach: Reach, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,11 +13,15 @@ from bridge.store import story
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
+from bridge.store.coverage import Coverage, Standing
 from bridge.store.inbox import subject_out
 from bridge.store.plans import plan_out
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.views import CaseView, Status
+
+MOST_NAMED = 50
+"""Members without coverage that the status names for one target; `coverage` lists all."""
 
 
 def status_out(status: Status) -> dict[str, Any]:
@@ -32,7 +37,7 @@ def status_out(status: Status) -> dict[str, Any]:
         },
         "last_event_at": {name: rfc3339(at) for name, at in status.last_event_at.items()},
         "connections": {name: _reach_out(reach, status.at) for name, reach in status.reach.items()},
-        "targets": {state.name: _target_out(state) for state in status.targets},
+        "targets": {state.name: _target_out(state, status.coverage.get(state.name)) for state in status.targets},
         "needs_a_person": list(status.needs_a_person),
         "batches": [_batch_out(b) for b in status.batches],
         "todos": [todo_out(t) for t in status.todos],
@@ -139,13 +144,42 @@ def _reach_out(reach: Reach, now: datetime) -> dict[str, Any]:
     }
 
 
-def _target_out(state: TargetState) -> dict[str, Any]:
+def coverage_out(coverage: Coverage, found: Iterable[Standing]) -> dict[str, Any]:
+    """How much of a target is covered, and those of its members that are to be listed."""
+    return {
+        "as_of": rfc3339(coverage.as_of),
+        "connections": list(coverage.connections),
+        "people": len(coverage.people),
+        "covered": coverage.covered,
+        "to_look_at": coverage.to_look_at,
+        "members": [_standing_out(s) for s in found],
+    }
+
+
+def _standing_out(standing: Standing) -> dict[str, Any]:
+    return {
+        "email": standing.member.email,
+        "name": standing.member.name,
+        "level": standing.member.level.word,
+        "covered_by": list(standing.covered_by),
+        "imported_into": list(standing.imported_into),
+        "leaving": standing.is_leaving,
+        "service_account": standing.is_service,
+        "protected": standing.is_protected,
+        "successor": standing.is_successor,
+    }
+
+
+def _target_out(state: TargetState, coverage: Coverage | None) -> dict[str, Any]:
     is_seen = state.looked_at is not None
     return {
         "reachable": False if state.paused_since else True if is_seen else None,
         "owners": state.owner_count,
         "human_owners": state.human_owner_count,
         "members": state.member_count,
+        "coverage": None
+        if coverage is None or coverage.as_of is None
+        else coverage_out(coverage, coverage.uncovered[:MOST_NAMED]),
         "looked_at": rfc3339(state.looked_at),
         "paused_since": rfc3339(state.paused_since),
         "paused_until": rfc3339(state.paused_until),

@@ -179,8 +179,44 @@ def bury(tx: Tx, record: Record, now: datetime) -> None:
     tx.execute(delete(t.group_members).where(t.group_members.c.member_id == record.id))
 
 
+def insert_seed(tx: Tx, record: Record, now: datetime) -> None:
+    """Keep a record that no identity provider has made: it names no person until one touches it."""
+    insert_record(tx, record, None)
+    tx.execute(update(t.records).where(t.records.c.id == record.id).values(seeded_at=now))
+
+
+def seeds_among(tx: Tx, connection: str, record_ids: Collection[str]) -> list[Record]:
+    """Those of the ids that are seeds of the connection which it has not touched yet."""
+    return [
+        record
+        for rows in _living_users(tx, connection, record_ids, t.records.c.seeded_at.is_not(None))
+        for record in _read(tx, rows)
+    ]
+
+
+def adopt(tx: Tx, record_id: str, person_id: int) -> None:
+    """The identity provider has touched the seed: from now on it is a record of that person like any other."""
+    tx.execute(update(t.records).where(t.records.c.id == record_id).values(person_id=person_id, seeded_at=None))
+
+
+def has_address(tx: Tx, connection: str, key: str) -> bool:
+    """Whether a living User of the connection has the address as its `userName` or among its `emails`."""
+    mine = (
+        t.records.c.connection == connection,
+        t.records.c.resource_type == "User",
+        t.records.c.deleted_at.is_(None),
+    )
+    named = select(t.records.c.id).where(*mine, t.records.c.name_key == key)
+    listed = (
+        select(t.records.c.id)
+        .join(t.record_emails, t.record_emails.c.record_id == t.records.c.id)
+        .where(*mine, t.record_emails.c.address_key == key)
+    )
+    return any(tx.execute(query.limit(1)).first() is not None for query in (named, listed))
+
+
 def person_of(tx: Tx, record_id: str) -> int | None:
-    """The person whom the record names, or `None` for a Group."""
+    """The person whom the record names, or `None` for a Group, and for a seed that was not touched yet."""
     return _PERSON.value(tx, record_id=record_id)  # type: ignore[no-any-return]
 
 
@@ -235,8 +271,18 @@ def _refuse_taken_name(tx: Tx, record: Record) -> None:
         name_key=record.name_key,
         but=record.id,
     )
-    if taken is not None:
+    if taken is not None and not _made_way(tx, taken):
         raise Conflict(f"{record.resource_type} {record.user_name} exists already, with id {taken}")
+
+
+def _made_way(tx: Tx, record_id: str) -> bool:
+    """Whether the record was a seed that nobody touched: it goes, since the provider now makes its own."""
+    gone = (t.records.c.id == record_id, t.records.c.seeded_at.is_not(None))
+    if tx.execute(select(t.records.c.id).where(*gone)).first() is None:
+        return False
+    tx.execute(delete(t.record_emails).where(t.record_emails.c.record_id == record_id))
+    tx.execute(delete(t.records).where(*gone))
+    return True
 
 
 def _columns(record: Record) -> dict[str, Any]:

@@ -88,6 +88,11 @@ def ensure(tx: Tx, names: Iterable[str]) -> None:
             )
 
 
+def is_known(tx: Tx, name: str) -> bool:
+    """Whether the target has its row."""
+    return tx.execute(select(t.targets.c.name).where(t.targets.c.name == name)).first() is not None
+
+
 def state(tx: Tx, name: str) -> TargetState:
     """How the target is."""
     row = _STATE.first(tx, target=name)

@@ -15,13 +15,15 @@ from sqlalchemy import case as sql_case
 from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.plan import RemoveMember
+from bridge.core.policy import Policy
 from bridge.core.wording import counted, lasting
 from bridge.ports import Connection, QueueState
-from bridge.store import audit, batches, cases, groups, inbox, reach, targets
+from bridge.store import audit, batches, cases, coverage, groups, inbox, reach, targets
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
 from bridge.store.cases import StepDone, Todo
+from bridge.store.coverage import Coverage
 from bridge.store.db import Tx
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
@@ -91,6 +93,8 @@ class Status:
     cases: Mapping[str, int]
     oldest_pending: timedelta
     queue: QueueState
+    coverage: Mapping[str, Coverage]
+    """Who of each target's members is covered by a connection."""
     reach: Mapping[str, Reach]
     """How each connection's identity provider reaches us."""
     targets: tuple[TargetState, ...]
@@ -121,7 +125,13 @@ class Status:
 
 
 def status(
-    tx: Tx, *, connections: Mapping[str, Connection], names: Iterable[str], queue: QueueState, now: datetime
+    tx: Tx,
+    *,
+    connections: Mapping[str, Connection],
+    names: Collection[str],
+    queue: QueueState,
+    now: datetime,
+    policies: Mapping[str, Policy],
 ) -> Status:
     """How everything stands, for those connections and targets."""
     counts = {str(s): int(n) for s, n in tx.execute(select(t.cases.c.state, func.count()).group_by(t.cases.c.state))}
@@ -141,6 +151,7 @@ def status(
         cases={state.value: counts.get(state.value, 0) for state in CaseState},
         oldest_pending=now - oldest if oldest else timedelta(0),
         queue=queue,
+        coverage=coverage.of_each(tx, connections, names, policies),
         reach=reached,
         targets=states,
         needs_a_person=needing_a_person(tx),

@@ -25,7 +25,14 @@ def overview(bridge: Bridge) -> dict[str, Any]:
     """How everything stands, what waits for a person before all else."""
     now, queue = bridge.clock.now(), bridge.bell.look()
     with bridge.db.read() as tx:
-        status = views.status(tx, connections=bridge.connections, names=bridge.targets, queue=queue, now=now)
+        status = views.status(
+            tx,
+            connections=bridge.connections,
+            names=bridge.targets,
+            queue=queue,
+            now=now,
+            policies=bridge.policies,
+        )
         found = board.board(tx, status, most=MOST_SHOWN, most_done=MOST_DONE)
     alone = len(found.waiting) + found.more_waiting
     things = len(status.troubles) + len(status.batches) + alone + len(status.todos)

@@ -58,7 +58,7 @@ def watched(tx, name: str, *, removed: timedelta, looks: int = 0, **fields) -> C
 
 def look(tx, *, most: int = 5) -> board.Board:
     queue = QueueState(is_reachable=True)
-    status = views.status(tx, connections={}, names=["main"], queue=queue, now=START + 48 * HOURS)
+    status = views.status(tx, connections={}, policies={}, names=["main"], queue=queue, now=START + 48 * HOURS)
     return board.board(tx, status, most=most, most_done=most)
 
 
@@ -187,6 +187,6 @@ def test_the_backlog_counts_only_members_that_the_observing_left_in(tx):
     keep(tx, "out", code=HoldCode.OBSERVE_ONLY, removed_at=START)
     keep(tx, 'x","code":"observe_only', code=HoldCode.PROTECTED)
 
-    status = views.status(tx, connections={}, names=[], queue=QueueState(is_reachable=True), now=START)
+    status = views.status(tx, connections={}, policies={}, names=[], queue=QueueState(is_reachable=True), now=START)
 
     assert status.still_in == 1

@@ -40,7 +40,9 @@ def keep(tx, **fields) -> Case:
 
 def look(tx, minutes: int = 1) -> views.Status:
     now = START + timedelta(minutes=minutes)
-    return views.status(tx, connections={"okta": OKTA}, names=["main"], queue=QueueState(is_reachable=True), now=now)
+    return views.status(
+        tx, connections={"okta": OKTA}, policies={}, names=["main"], queue=QueueState(is_reachable=True), now=now
+    )
 
 
 @pytest.fixture

@@ -1,0 +1,209 @@
+"""What an event does to the person's cases: opens them, repeats them, ends them. One step of a larger transaction.
+
+Used by both ways in, `intake` for sources and `decisions` for operators, and by the daily comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from bridge.core import case as cases_of
+from bridge.core.case import Case, CaseState
+from bridge.core.events import EventKind, IdentityEvent
+from bridge.core.plan import Plan
+from bridge.ports import Bridge, Connection
+from bridge.store import cases, groups, inbox, people, records, scopes
+from bridge.store.audit import Entry
+from bridge.store.db import Tx
+
+log = structlog.get_logger()
+
+
+def follow(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime
+) -> set[str] | None:
+    """Keep the event and move the person's cases at those targets; the targets to wake, or `None` for a repeat."""
+    inbox_id = inbox.receive(tx, event, person)
+    if inbox_id is None:
+        return None
+    tx.audit(
+        Entry(
+            at=now,
+            kind="event.accepted",
+            actor=event.source,
+            facts={"event_id": event.event_id, "event": event.kind.value, "person": person},
+            personal={"subject": inbox.subject_out(event.subject), "note": event.note},
+        )
+    )
+    speaks = not event.source.startswith("operator:")
+    if speaks and _is_superseded(bridge, tx, event, person, to, now):
+        return set()
+    if speaks and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
+        is_activation = event.kind is EventKind.ACTIVATE
+        if not records.living_of_person(tx, person, event.source):  # a source that keeps records has noted them itself
+            people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
+        at = event.occurred_at
+        people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)
+    woken: set[str] = set()
+    for target in to:
+        for case in _move(bridge, tx, event, person, target, now):
+            inbox.attach(tx, inbox_id, case.id)
+            if case.due_at is not None and case.due_at <= now:
+                woken.add(target)
+    return woken
+
+
+def _move(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
+    """The person's cases at one target after the event: those that it opened, moved or ended."""
+    match event.kind:
+        case EventKind.ACTIVATE:
+            return [
+                *_take_back(bridge, tx, event, person, target, now),
+                *_rejoin(tx, event, person, target, now, bridge.connections.values()),
+            ]
+        case EventKind.LEFT_GROUP | EventKind.GROUP_GONE:
+            return [_open_below(bridge, tx, event, person, target, now)]
+        case EventKind.JOINED_GROUP:
+            return _rejoin(tx, event, person, target, now, bridge.connections.values())
+        case kind if kind.says_out:
+            return [_open_or_repeat(bridge, tx, event, person, target, now)]
+        case _:
+            return []
+
+
+def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
+    known = [c for c in cases.open_of_person(tx, person, target) if c.scope == event.scope]
+    if known:
+        case = cases.save(tx, cases_of.repeated(known[0], event, bridge.policies[target], now))
+        tx.audit(_about(case, "case.repeated", event, now))
+        return case
+    policy = bridge.policies[target]
+    case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
+    tx.audit(_about(case, "case.opened", event, now))
+    log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
+    if case.is_whole:
+        for other in cases.open_of_person(tx, person, target):
+            if not other.is_whole:
+                _supersede(tx, other, case, now)
+    return case
+
+
+def _open_below(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
+    """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
+    case = _open_or_repeat(bridge, tx, event, person, target, now)
+    whole = next((c for c in cases.open_of_person(tx, person, target) if c.is_whole), None)
+    return case if whole is None else _supersede(tx, case, whole, now)
+
+
+def _supersede(tx: Tx, case: Case, whole: Case, now: datetime) -> Case:
+    case = cases.save(tx, cases_of.superseded(case, by=whole.id, now=now))
+    facts = {"by": whole.id, "outcome": case.outcome}
+    tx.audit(Entry(at=now, kind="case.superseded", actor="bridge", case_id=case.id, target=case.target, facts=facts))
+    return case
+
+
+def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
+    """What the taken-back case had superseded is open again, unless some group grants it by now."""
+    about = {c.scope for c in cases.open_of_person(tx, whole.person_id, whole.target)}
+    for old in scopes.superseded(tx, whole):
+        who = {old.person_id}
+        is_held = groups.holding(tx, bridge.connections.values(), old.target, old.scope, who) and not old.is_operators
+        if old.scope in about or "organization" in about or is_held:
+            continue
+        due = now + bridge.policies[old.target].settle
+        case = cases.insert_case(
+            tx, replace(old, id=0, state=CaseState.PENDING, due_at=due, plan=Plan(), outcome="", closed_at=None)
+        )
+        inbox.hand_over(tx, old.id, case.id)
+        facts = {"instead_of": old.id, "taken_back": whole.id}
+        tx.audit(Entry(at=now, kind="case.again", actor="bridge", case_id=case.id, target=case.target, facts=facts))
+
+
+def _rejoin(
+    tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime, granting: Collection[Connection]
+) -> list[Case]:
+    """Ends the cases about what some group grants the person again: one of an active record."""
+    moved = []
+    for case in cases.open_of_person(tx, person, target):
+        if case.is_whole or case.is_operators or not groups.holding(tx, granting, target, case.scope, {person}):
+            continue
+        touched = any(s.may_have_effect for s in cases.steps_of(tx, case.id))
+        after = cases.save(tx, cases_of.rejoined(case, touched=touched, by=event.source, now=now))
+        tx.audit(_about(after, "case.reactivated", event, now))
+        moved.append(after)
+    return moved
+
+
+def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
+    """What an ACTIVATE does: ends the case when nobody says out any more, else has it planned anew."""
+    moved = []
+    standings = people.standings(tx, person, bridge.connections_of(target))
+    says_out = [s.connection for s in standings if s.is_out]
+    for case in cases.open_of_person(tx, person, target):
+        if not case.is_whole:
+            continue
+        if case.is_operators or says_out:
+            moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
+            tx.audit(_about(case, "case.active_elsewhere", event, now))
+            continue
+        done = [s for s in cases.steps_of(tx, case.id) if s.may_have_effect]
+        after = cases.save(tx, cases_of.reactivated(case, touched=bool(done), by=event.source, now=now))
+        tx.audit(_about(after, "case.reactivated", event, now))
+        log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)
+        if done:
+            what = "; ".join(dict.fromkeys(s.says for s in done))
+            cases.ask(
+                tx,
+                case.id,
+                "reactivated",
+                f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. Nothing "
+                "was given back and the watch has ended. Invite the person again if that is right; deactivate again "
+                f"in {event.source} if it is not.",
+                now,
+            )
+        moved.append(after)
+        resurface(bridge, tx, after, now)
+    return moved
+
+
+def _as_dated(tx: Tx, case: Case, now: datetime) -> Case:
+    """An operator's case that no source supports any more: a date that a leaving brought forward counts again."""
+    if case.state is not CaseState.PENDING:
+        return cases_of.nudged(case, now)
+    dates = [e.effective_at for e in inbox.of_case(tx, case.id) if e.kind is EventKind.REMOVE and e.effective_at]
+    return replace(case, due_at=max([case.due_at or now, *dates[-1:]]))
+
+
+def _is_superseded(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime) -> bool:
+    """Whether the person was activated, in whatever connection, after this leaving was said to have happened."""
+    if not event.kind.says_out:
+        return False
+    speaking = {name for target in to for name in bridge.connections_of(target)}
+    known = people.standings(tx, person, speaking)
+    newer = [s for s in known if s.activated_at is not None and s.activated_at > event.occurred_at and not s.is_out]
+    if not newer:
+        return False
+    facts = {"event_id": event.event_id, "activated_in": newer[0].connection}
+    tx.audit(Entry(at=now, kind="event.superseded", actor=event.source, facts=facts))
+    return True
+
+
+def _about(case: Case, kind: str, event: IdentityEvent, now: datetime) -> Entry:
+    return Entry(
+        at=now,
+        kind=kind,
+        actor=event.source,
+        case_id=case.id,
+        target=case.target,
+        facts={
+            "event_id": event.event_id,
+            "person": case.person_id,
+            "scope": case.scope,
+            "reason": case.reason.value,
+            "state": case.state.value,
+        },
+    )

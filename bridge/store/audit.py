@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import insert, select, update
 
 from bridge.store import tables as t
+from bridge.store.columns import milliseconds
 from bridge.store.hot import Hot, insertion
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def verify(tx: Tx, key: bytes) -> tuple[int, str]:
 
 
 def _link(key: bytes, row: Mapping[str, Any]) -> str:
-    values = {**row, "at": t.milliseconds(row["at"])}
+    values = {**row, "at": milliseconds(row["at"])}
     return hmac.new(key, _canonical(values), hashlib.sha256).hexdigest()
 
 

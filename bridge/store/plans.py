@@ -7,7 +7,7 @@ from typing import Any
 from bridge.core.case import Released
 from bridge.core.organization import Level
 from bridge.core.plan import CancelInvite, Hold, HoldCode, Plan, RemoveMember, SetLevel, Step
-from bridge.store import tables as t
+from bridge.store.columns import milliseconds, moment_of
 
 
 def plan_out(plan: Plan) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def released_out(released: Released | None) -> dict[str, Any] | None:
         "codes": sorted(c.value for c in released.codes),
         "by": released.by,
         "reason": released.reason,
-        "at": t.milliseconds(released.at),
+        "at": milliseconds(released.at),
     }
 
 
@@ -80,7 +80,7 @@ def released_in(value: dict[str, Any] | None) -> Released | None:
         codes=frozenset(HoldCode(c) for c in value["codes"]),
         by=value["by"],
         reason=value["reason"],
-        at=t.moment_of(value["at"]),
+        at=moment_of(value["at"]),
     )
 
 

@@ -364,3 +364,13 @@ def test_a_store_that_fails_says_nothing_about_itself_and_opens_nothing(admin, b
     assert reply.status_code == 500
     assert "todos" not in reply.text
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+
+
+def test_the_page_says_how_much_of_a_target_is_covered_and_who_is_not(admin, bridge, clock, okta):
+    okta.create(MAYA)
+    run_for(bridge, clock, minutes=2)
+
+    told = words(page(admin))
+
+    assert "1 of 23 people covered by an identity provider; not grace.lindqvist@example.com" in told
+    assert "and 19 more. coverage lists them" in told

@@ -9,6 +9,7 @@ from werkzeug.test import Client
 
 from bridge import login
 from bridge.ports import GroupGrant
+from bridge.store import tokens
 from bridge.web import create_app
 from tests.conftest import run_for
 from tests.players import BEN, MAYA, Idp
@@ -374,3 +375,19 @@ def test_the_page_says_how_much_of_a_target_is_covered_and_who_is_not(admin, bri
 
     assert "1 of 23 people covered by an identity provider; not grace.lindqvist@example.com" in told
     assert "and 19 more. coverage lists them" in told
+
+
+def test_a_connection_that_only_calls_was_heard_from_and_a_change_is_the_newest_of_all(admin, bridge, okta, clock):
+    with bridge.db.write() as tx:
+        token = tokens.create(tx, "okta", clock.now())
+        tokens.create(tx, "entra", clock.now())
+    client = Client(create_app(bridge))
+    client.get("/scim/v2/okta/Users", headers={"Authorization": f"Bearer {token}"})
+    clock.advance(minutes=5)
+
+    assert "Connection okta last heard from 5 min ago no change yet" in words(page(admin))
+    okta.create(MAYA)
+    assert "Connection okta last heard from 0 s ago Connection entra never heard from" in words(page(admin))
+    clock.advance(minutes=5)
+    client.get("/scim/v2/okta/Users", headers={"Authorization": f"Bearer {token}"})
+    assert "Connection okta last heard from 0 s ago last change 5 min ago" in words(page(admin))

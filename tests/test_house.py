@@ -29,6 +29,18 @@ def test_no_file_grows_past_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400
 
 
+def test_the_migrations_are_one_chain_in_the_order_of_their_names():
+    """Two with the same number, or the same parent, and no store can be opened any more."""
+    files = sorted((ROOT / "bridge" / "store" / "migrations" / "versions").glob("[0-9]*.py"))
+    said = [
+        dict(re.findall(r'^(revision|down_revision) = "?(\w+)"?', path.read_text(), re.MULTILINE)) for path in files
+    ]
+    numbers = [path.name.partition("_")[0] for path in files]
+
+    assert [each["revision"] for each in said] == numbers
+    assert [each["down_revision"] for each in said] == ["None", *numbers[:-1]]
+
+
 def test_no_file_is_named_for_what_it_is_not():
     assert [p for p in SOURCES if p.stem in FORBIDDEN_NAMES] == []
 

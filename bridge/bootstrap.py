@@ -14,6 +14,7 @@ import re
 import ssl
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,9 @@ class _Lines:
         self.debug = self.info = self.warning = self.error = self.critical = self.exception = self._write
 
     def _write(self, line: str) -> None:
-        sys.stderr.write(line + "\n")
+        # A full disk, or a pipe whose reader has gone: a line lost costs nothing, a transaction that it ends does.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
 
 
 def set_up_logging(part: str) -> None:

@@ -153,7 +153,7 @@ def execute(
         command,
         stdin=subprocess.DEVNULL,
         # Standard output is for what `run` itself says.
-        stdout=sys.stderr.fileno(),
+        stdout=2,
         env=dict(environ) | {"PYTHONPATH": python_path(environ)},
         pass_fds=descriptors,
         process_group=0,
@@ -194,5 +194,6 @@ def fork(work: Callable[[Link], None], link: socket.socket, close: Sequence[int]
 
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
         os._exit(status)

@@ -1,4 +1,4 @@
-"""What a `run` tells others while it lives: `run.json` in the data folder, and the lines that say it is ready.
+"""What a `run` tells others while it lives: `run.json` in the data folder, and what it says to whoever started it.
 
 May import: `config`, `login`, and the standard library.
 """
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from bridge.config import SANDBOX, Settings
 from bridge.login import new_login_token
@@ -55,8 +55,42 @@ def remove(data_dir: Path) -> None:
     (data_dir / NAME).unlink(missing_ok=True)
 
 
-def ready_lines(settings: Settings, url: str, public_url: str) -> list[str]:
-    """What to print once everything does its work."""
+def have_streams() -> None:
+    """Have standard streams, whatever we were started with: a closed one's number would go to the next file or socket."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # It takes the lowest number that is free, which is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+def say(sentence: str) -> None:
+    """One sentence to whoever started us; whether somebody still reads it changes nothing."""
+    _write(sys.stderr, sentence)
+
+
+def say_ready(settings: Settings, url: str, public_url: str) -> None:
+    """The lines that say that everything does its work, on standard output."""
+    _write(sys.stdout, "\n".join(_ready_lines(settings, url, public_url)))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        # Its reader has gone, such as `head`. Whoever stops for that leaves people in; what is not out yet goes nowhere.
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
+    except OSError:  # a full disk, for a while
+        return
+
+
+def _ready_lines(settings: Settings, url: str, public_url: str) -> list[str]:
     lines = [f"Ready: {url}"]
     if settings.is_sandbox:
         lines += [

@@ -13,7 +13,6 @@ import secrets
 import select
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from bridge import refusals, run_file, serving
 from bridge.children import Child, Link, execute, fork
 from bridge.config import SANDBOX, Settings, is_loopback, without_keys
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
+from bridge.run_file import say
 
 if TYPE_CHECKING:
     from bridge.ports import Bridge
@@ -63,6 +63,7 @@ def run(
     """
     # Everything kept is about people: for this user alone.
     os.umask(0o077)
+    run_file.have_streams()
     try:
         lock = DataLock(settings.data_dir)
     except DataFolderBusy:
@@ -88,12 +89,6 @@ def run(
     finally:
         tree.stop()
     return DONE
-
-
-def say(sentence: str) -> None:
-    """One sentence to whoever started us."""
-    sys.stderr.write(sentence + "\n")
-    sys.stderr.flush()
 
 
 class Tree:
@@ -359,9 +354,7 @@ class Tree:
 
     def _tell(self) -> None:
         if not self.is_leaving:
-            told = run_file.ready_lines(self.settings, serving.address(self._sockets["web"]), self._public_url())
-            sys.stdout.write("\n".join(told) + "\n")
-            sys.stdout.flush()
+            run_file.say_ready(self.settings, serving.address(self._sockets["web"]), self._public_url())
 
     # -- stop --------------------------------------------------------------------------------------------------------
 

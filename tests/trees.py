@@ -140,9 +140,9 @@ targets = ["main"]
 class Client:
     """Okta or Entra at one connection: asks again until it is answered, wherever the bridge is by then."""
 
-    def __init__(self, folder: Path, connection: str = "okta") -> None:
+    def __init__(self, folder: Path, connection: str = "okta", token: str = "") -> None:
         self._folder, self._connection = folder, connection
-        self._token = command(folder, "token", "create", connection).strip()
+        self._token = token or command(folder, "token", "create", connection).strip()
 
     def ask(self, method: str, path: str, body: object = None, *, seconds: float = 30.0) -> tuple[int, dict]:
         """One request; status 0 when nobody answers."""

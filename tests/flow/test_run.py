@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from tests.trees import PACKAGE, Run, answer, are_steady, is_alive, wait_until
+from tests.trees import PACKAGE, Client, Run, answer, are_steady, command, is_alive, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -234,3 +237,40 @@ def test_a_full_disk_at_the_start_is_one_sentence(tmp_path):
         subprocess.run(["umount", "--lazy", tmp_path / "data"], check=True)
     assert "The database cannot be used: " in told
     assert "kB left." in told
+
+
+@contextmanager
+def begun(folder: Path, *command: str, output: IO[str] | int):
+    """A `run` of which only its folder is looked at, and its end when it is told to."""
+    with subprocess.Popen(
+        command, cwd=folder, env=os.environ | {"PYTHONPATH": str(PACKAGE)}, stdout=output, stderr=output
+    ) as process:
+        try:
+            wait_until((folder / "data" / "run.json").exists, 30)
+            yield process
+        finally:
+            process.terminate()
+            assert process.wait(15) == 0
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_a_run_that_was_started_without_standard_streams_works(folder, runtime, closed):
+    program = f'exec "{sys.executable}" -m bridge.cli run --port 0 {closed}'
+    with (folder / "said").open("w") as said, begun(folder, "/bin/sh", "-c", program, output=said):
+        assert "Traceback" not in (folder / "said").read_text()
+
+
+def test_when_nobody_reads_what_it_says_any_more_it_goes_on(folder, runtime):
+    """As behind `run 2>&1 | head -1`: neither a line of ours nor one of the log may end or hinder anything."""
+    reader, writer = os.pipe()
+    with begun(folder, sys.executable, "-m", "bridge.cli", "run", "--port", "0", output=writer) as process:
+        os.close(writer)
+        os.close(reader)
+        file = folder / "data" / "run.json"
+        told = json.loads(file.read_text())
+        os.kill(told["pids"]["worker-1"], signal.SIGKILL)
+        wait_until(lambda: json.loads(file.read_text())["pids"]["worker-1"] not in {0, told["pids"]["worker-1"]})
+        assert process.poll() is None
+        okta, maya = Client(folder, token=told["scim"]["okta"]["token"]), "maya.okafor@example.com"
+        okta.deactivate(okta.create(maya))
+        wait_until(lambda: json.loads(command(folder, "cases", "--json"))[0]["state"] == "WATCHING", 30)

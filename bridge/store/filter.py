@@ -254,11 +254,13 @@ def _boolean(compare: Compare, column: Any) -> ColumnElement[bool]:
 
 
 def _address(compare: Compare) -> ColumnElement[bool]:
-    """An exact address, of a wanted type or any, through its index."""
-    rows = select(t.record_emails.c.record_id).where(
-        t.record_emails.c.record_id == t.records.c.id,
-        t.record_emails.c.address_key == address_key(str(compare.value)),
+    """An exact address, of a wanted type or any. Asked from the address on, so that its index leads to the record."""
+    named = t.records.alias()
+    rows = (
+        select(named.c.seq)
+        .join(t.record_emails, t.record_emails.c.record_id == named.c.id)
+        .where(t.record_emails.c.address_key == address_key(str(compare.value)))
     )
     if compare.kind:
         rows = rows.where(func.lower(t.record_emails.c.type) == compare.kind.lower())
-    return exists(rows)
+    return t.records.c.seq.in_(rows)

@@ -28,6 +28,7 @@ QUIET = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 _numbers = itertools.count()
+pytestmark = pytest.mark.timeout(900)  # a failing example is made smaller, which takes its time
 
 
 @pytest.mark.parametrize("name", ["okta", "entra"])

@@ -37,6 +37,8 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
     seen = remote.observe(key.user_uuid, bridge.clock.now())
     now = bridge.clock.now()
     organization = replace(seen, taken_at=now)  # its age counts from its end: a slow look is not a stale one
+    with bridge.db.read() as tx:
+        who = members.difference(tx, target, organization)
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
         before = targets.state(tx, target)
@@ -45,7 +47,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
         targets.note_look(tx, target, organization, next_look)
-        members.keep(tx, target, organization)
+        members.keep(tx, target, who)
         linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
         if linked:
             tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": linked}))

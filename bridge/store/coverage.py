@@ -7,11 +7,12 @@ has not touched yet does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import select
 
 from bridge.core.policy import Policy
 from bridge.ports import SCIM_KINDS, Connection
@@ -19,6 +20,8 @@ from bridge.store import cases, members, people, targets
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.members import KeptMember
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +110,8 @@ def of_target(tx: Tx, target: str, connections: Iterable[Connection], policy: Po
     """Who of the target's members is covered by those of the connections that speak for it."""
     speaking = tuple(c.name for c in connections if target in c.targets and c.kind in SCIM_KINDS)
     found = members.kept(tx, target)
-    covered = _by_member(tx, _by_address(target, speaking), _by_account(target, speaking))
-    imported = _by_member(tx, _imported(target, speaking))
+    covered = _covered(tx, target, speaking, found)
+    imported = _imported(tx, speaking, found)
     state = targets.state(tx, target)
     leavers = people.leavers(tx, target, speaking, cases.people_leaving(target)).values()
     leaving_accounts = frozenset(a for leaver in leavers for a in leaver.accounts - leaver.dismissed)
@@ -117,8 +120,8 @@ def of_target(tx: Tx, target: str, connections: Iterable[Connection], policy: Po
     standings = tuple(
         Standing(
             member=m,
-            covered_by=tuple(sorted(covered.get(m.user_uuid, ()))),
-            imported_into=tuple(sorted(imported.get(m.user_uuid, set()) - covered.get(m.user_uuid, set()))),
+            covered_by=tuple(sorted(covered[m.user_uuid])),
+            imported_into=tuple(sorted(imported.get(m.address_key, set()) - covered[m.user_uuid])),
             is_leaving=m.user_uuid in leaving_accounts or m.address_key in leaving_addresses,
             is_service=m.user_uuid in service,
             is_protected=m.address_key in policy.protected,
@@ -129,54 +132,82 @@ def of_target(tx: Tx, target: str, connections: Iterable[Connection], policy: Po
     return Coverage(target=target, as_of=state.looked_at, connections=speaking, members=standings)
 
 
-def _by_member(tx: Tx, *queries: Select[str, str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for query in queries:
-        for uuid, connection in tx.execute(query):
-            found.setdefault(uuid, set()).add(connection)
+def _covered(tx: Tx, target: str, connections: tuple[str, ...], found: list[KeptMember]) -> dict[str, set[str]]:
+    """The connections that speak for each account: by link, or by an address that is the person's.
+
+    An address that somebody active has left behind is nobody's; whoever is inactive has none that is current. Asked in
+    three steps, since a database that joins them all at once may begin with every record there is.
+    """
+    theirs, dismissed = _links(tx, target)
+    named: dict[str, set[tuple[int, str, bool]]] = {}
+    for keys in _portions([m.address_key for m in found]):
+        mine = t.identities.c
+        query = select(mine.value, mine.person_id, mine.connection, mine.is_current).where(
+            mine.kind == "address", mine.value.in_(keys), mine.connection.in_(connections)
+        )
+        for value, person, connection, is_current in tx.execute(query):
+            named.setdefault(value, set()).add((person, connection, is_current))
+    people_met = {p for meant in named.values() for p, _, _ in meant} | {p for meant in theirs.values() for p in meant}
+    living = _living(tx, connections, people_met)
+    covered: dict[str, set[str]] = {}
+    for member in found:
+        uuid = member.user_uuid
+        by_link = {connection for p in theirs.get(uuid, ()) for connection in living.get(p, {})}
+        by_address = {
+            connection
+            for p, connection, is_current in named.get(member.address_key, ())
+            if (p, uuid) not in dismissed
+            and connection in living.get(p, {})
+            and (is_current or not living[p][connection])
+        }
+        covered[uuid] = by_link | by_address
+    return covered
+
+
+def _links(tx: Tx, target: str) -> tuple[dict[str, set[int]], set[tuple[int, str]]]:
+    """Whose each account is known to be, and whose it is known not to be."""
+    theirs: dict[str, set[int]] = {}
+    dismissed = set()
+    query = select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs)
+    for person, uuid, is_theirs in tx.execute(query.where(t.accounts.c.target == target)):
+        if is_theirs:
+            theirs.setdefault(uuid, set()).add(person)
+        else:
+            dismissed.add((person, uuid))
+    return theirs, dismissed
+
+
+def _living(tx: Tx, connections: tuple[str, ...], persons: Collection[int]) -> dict[int, dict[str, bool]]:
+    """In which connections each person has a living record, and whether an active one."""
+    found: dict[int, dict[str, bool]] = {}
+    for some in _portions(sorted(persons)):
+        query = select(t.records.c.person_id, t.records.c.connection, t.records.c.is_active).where(
+            t.records.c.person_id.in_(some),
+            t.records.c.connection.in_(connections),
+            t.records.c.deleted_at.is_(None),
+        )
+        for person, connection, is_active in tx.execute(query):
+            known = found.setdefault(person, {})
+            known[connection] = known.get(connection, False) or is_active
     return found
 
 
-def _by_address(target: str, connections: tuple[str, ...]) -> Select[str, str]:
-    """By an address that is the person's now; or was, when the connection says that the person is out."""
-    dismissed = (
-        select(t.accounts.c.person_id)
-        .where(t.accounts.c.target == target, ~t.accounts.c.is_theirs)
-        .where(t.accounts.c.user_uuid == t.members.c.user_uuid, t.accounts.c.person_id == t.records.c.person_id)
-    )
-    return (
-        select(t.members.c.user_uuid, t.records.c.connection)
-        .join(t.identities, and_(t.identities.c.kind == "address", t.identities.c.value == t.members.c.address_key))
-        .join(
-            t.records,
-            and_(
-                t.records.c.person_id == t.identities.c.person_id, t.records.c.connection == t.identities.c.connection
-            ),
+def _imported(tx: Tx, connections: tuple[str, ...], found: list[KeptMember]) -> dict[str, set[str]]:
+    """The connections that have an untouched seed of each address."""
+    seeds: dict[str, set[str]] = {}
+    for keys in _portions([m.address_key for m in found]):
+        query = select(t.records.c.name_key, t.records.c.connection).where(
+            t.records.c.connection.in_(connections),
+            t.records.c.resource_type == "User",
+            t.records.c.name_key.in_(keys),
+            t.records.c.deleted_at.is_(None),
+            t.records.c.seeded_at.is_not(None),
         )
-        .where(t.members.c.target == target, t.identities.c.connection.in_(connections))
-        .where(t.records.c.resource_type == "User", t.records.c.deleted_at.is_(None))
-        .where(or_(t.identities.c.is_current, ~t.records.c.is_active), ~dismissed.exists())
-    )
+        for key, connection in tx.execute(query):
+            seeds.setdefault(key, set()).add(connection)
+    return seeds
 
 
-def _by_account(target: str, connections: tuple[str, ...]) -> Select[str, str]:
-    return (
-        select(t.members.c.user_uuid, t.records.c.connection)
-        .join(
-            t.accounts,
-            and_(t.accounts.c.target == t.members.c.target, t.accounts.c.user_uuid == t.members.c.user_uuid),
-        )
-        .join(t.records, t.records.c.person_id == t.accounts.c.person_id)
-        .where(t.members.c.target == target, t.accounts.c.is_theirs, t.records.c.connection.in_(connections))
-        .where(t.records.c.resource_type == "User", t.records.c.deleted_at.is_(None))
-    )
-
-
-def _imported(target: str, connections: tuple[str, ...]) -> Select[str, str]:
-    return (
-        select(t.members.c.user_uuid, t.records.c.connection)
-        .join(t.records, t.records.c.name_key == t.members.c.address_key)
-        .where(t.members.c.target == target, t.records.c.connection.in_(connections))
-        .where(t.records.c.resource_type == "User", t.records.c.deleted_at.is_(None))
-        .where(t.records.c.seeded_at.is_not(None))
-    )
+def _portions(values: list[Value]) -> Iterator[list[Value]]:
+    for start in range(0, len(values), members.MOST_AT_ONCE):
+        yield values[start : start + members.MOST_AT_ONCE]

@@ -38,8 +38,18 @@ class KeptMember:
     level: Level
 
 
-def keep(tx: Tx, target: str, organization: Organization) -> None:
-    """Keep who is a member now, in place of who was; writes only what is different."""
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What one look showed that is not kept yet."""
+
+    gone: tuple[str, ...]
+    """Accounts that are no members any more."""
+    new: tuple[KeptMember, ...]
+    changed: tuple[KeptMember, ...]
+
+
+def difference(tx: Tx, target: str, organization: Organization) -> Difference:
+    """What is to be written to keep who is a member now; found out in a reading transaction, since members are many."""
     before = {m.user_uuid: m for m in kept(tx, target)}
     after = {
         m.user_uuid: KeptMember(
@@ -51,17 +61,23 @@ def keep(tx: Tx, target: str, organization: Organization) -> None:
         )
         for m in organization.members
     }
-    gone = sorted(before.keys() - after.keys())
-    for start in range(0, len(gone), MOST_AT_ONCE):
-        some = gone[start : start + MOST_AT_ONCE]
+    return Difference(
+        gone=tuple(sorted(before.keys() - after.keys())),
+        new=tuple(m for uuid, m in after.items() if uuid not in before),
+        changed=tuple(m for uuid, m in after.items() if uuid in before and before[uuid] != m),
+    )
+
+
+def keep(tx: Tx, target: str, found: Difference) -> None:
+    """Keep who is a member now, in place of who was. Only whoever has the claim on the target may."""
+    for start in range(0, len(found.gone), MOST_AT_ONCE):
+        some = found.gone[start : start + MOST_AT_ONCE]
         tx.execute(delete(t.members).where(t.members.c.target == target, t.members.c.user_uuid.in_(some)))
-    new = [_row(target, m) for uuid, m in after.items() if uuid not in before]
-    if new:
-        tx.execute(insert(t.members), new)
-    for uuid, member in after.items():
-        if uuid in before and before[uuid] != member:
-            mine = (t.members.c.target == target, t.members.c.user_uuid == uuid)
-            tx.execute(update(t.members).where(*mine).values(_row(target, member)))
+    if found.new:
+        tx.execute(insert(t.members), [_row(target, m) for m in found.new])
+    for member in found.changed:
+        mine = (t.members.c.target == target, t.members.c.user_uuid == member.user_uuid)
+        tx.execute(update(t.members).where(*mine).values(_row(target, member)))
 
 
 def kept(tx: Tx, target: str) -> list[KeptMember]:

@@ -39,7 +39,7 @@ def look(tx, *found: Member, minutes: int = 0) -> None:
     service = member("bridge", Level.OWNER)
     organization = Organization(taken_at=at, key_uuid=service.user_uuid, members=(service, *found))
     targets.note_look(tx, "main", organization, at)
-    members.keep(tx, "main", organization)
+    members.keep(tx, "main", members.difference(tx, "main", organization))
 
 
 def record(tx, name: str, *, connection: str = "okta", is_active: bool = True, person: int | None = None) -> int:

@@ -23,6 +23,8 @@ STEADY_SECONDS = 30.0
 """A child that lived that long failed for a new reason."""
 LAST_SECONDS = 6.0
 """How long an orphan may take to end itself."""
+STORE_GONE = 4
+"""How a part ends that found the store's files taken away: it must not be started again."""
 READY = b"R"
 GO = b"G"
 
@@ -67,6 +69,8 @@ class Child:
         """`launch` starts the process, with this end of the link, and gives its id."""
         self.name = name
         self.pid = 0
+        self.status = 0
+        """How it ended last; negative for a signal."""
         self.is_ready = False
         self.has_go = False
         self.link: socket.socket | None = None
@@ -115,11 +119,11 @@ class Child:
         if not self.pid:
             return False
         try:
-            pid, _ = os.waitpid(self.pid, os.WNOHANG)
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
-            pid = self.pid
+            pid, status = self.pid, 0
         if pid:
-            self.pid = 0
+            self.pid, self.status = 0, os.waitstatus_to_exitcode(status)
             self.is_ready = False
             self.forget_link()
         return bool(pid)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge import refusals, run_file, serving
-from bridge.children import Child, Link, execute, fork
+from bridge.children import STORE_GONE, Child, Link, execute, fork
 from bridge.config import SANDBOX, Settings, is_loopback, without_keys
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
 from bridge.run_file import say
@@ -280,6 +280,8 @@ class Tree:
         has_changed = False
         for child in self.children.values():
             if child.has_ended():
+                if child.status == STORE_GONE:
+                    raise FilesGone(f"{child.name} found the store taken away; its own words are above. The bridge stops.")
                 pause = child.plan_restart()
                 say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
             if child.start_at is not None and time.monotonic() >= child.start_at:

@@ -341,16 +341,22 @@ def sweep(bridge: Bridge, stop: threading.Event, first: Callable[[], None]) -> N
     """Ring for every target with something due, each second until told to stop. Harmless when two do it.
 
     `first` is called before each round: it looks at the clock that due times go by.
+    Raises: `StoreGone` when the store's log was taken away: whoever goes on loses what is committed.
     """
     from bridge import reconcile
+    from bridge.store.db import StoreGone
 
     told_at: float | None = None
     while not stop.wait(SWEEP_SECONDS):
         try:
+            with bridge.db.write():
+                pass
             first()
             for target in reconcile.due_targets(bridge):
                 bridge.bell.ring(target)
             told_at = None
+        except StoreGone:
+            raise
         except Exception as error:  # noqa: BLE001 - the store may be away for a while; the sweep must outlive that
             if told_at is None or time.monotonic() - told_at > REPEAT_SECONDS:
                 told_at = time.monotonic()

@@ -10,12 +10,15 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli import paper
 from bridge.cli.context import Command, Context, command
+
+if TYPE_CHECKING:
+    from bridge.config import Settings
 
 LINK = click.option("--link", type=int, default=None, hidden=True, help="Descriptor of the link to the supervisor.")
 LISTEN = click.option("--listen", type=int, default=None, hidden=True, help="Descriptor of a listening socket.")
@@ -68,16 +71,22 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
         parent.wait_for_go()
     else:
         context.part, context.patience_seconds = "web", serving.PATIENCE_SECONDS
-        application = create_app(context.bridge(), **chosen)
+        bridge = context.bridge()
+        application = create_app(bridge, **chosen)
         click.echo(f"Listening on {serving.address(listening)}")
-    serving.serve(
-        application,
-        listening,
-        # Flask answers what is too long in the caller's own form; this is for what is far too long.
-        max_body_bytes=2 * settings.server.max_body_bytes,
-        trusted_proxy=settings.server.trusted_proxy,
-        when_ready=parent.say_ready if parent else lambda: None,
-    )
+    bridge.db.when_gone = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    try:
+        serving.serve(
+            application,
+            listening,
+            # Flask answers what is too long in the caller's own form; this is for what is far too long.
+            max_body_bytes=2 * settings.server.max_body_bytes,
+            trusted_proxy=settings.server.trusted_proxy,
+            when_ready=parent.say_ready if parent else lambda: None,
+        )
+    finally:
+        if bridge.db.is_gone:
+            _end_without_store(context, settings)
 
 
 @command()
@@ -115,10 +124,14 @@ def sweep(context: Context, link: int | None) -> None:
     else:
         context.part = "sweep"
         bridge = context.bridge()
+    from bridge.store.db import StoreGone
     from bridge.timekeeping import Timekeeper
 
     clock = bootstrap.system_clock(context.settings().data_dir)
-    rq_worker.sweep(bridge, stop, Timekeeper(bridge, clock).check)
+    try:
+        rq_worker.sweep(bridge, stop, Timekeeper(bridge, clock).check)
+    except StoreGone:
+        _end_without_store(context, context.settings())
 
 
 @click.command(cls=Command, hidden=True)
@@ -160,6 +173,14 @@ def upgrade(context: Context) -> None:
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     store.upgrade(settings.store.url, settings.data_dir)
     click.echo(f"The schema is at {store.head_revision()}.")
+
+
+def _end_without_store(context: Context, settings: Settings) -> None:
+    from bridge.children import STORE_GONE
+
+    said = f"The log beside the store ({settings.store.url}) was removed or replaced while the bridge ran. What it held is "
+    click.echo(said + "in the store's file. Stop what still runs, and start it again.", err=True)
+    context.leave(STORE_GONE)
 
 
 def _now() -> datetime:

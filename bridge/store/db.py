@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
@@ -62,6 +62,10 @@ class StoreBusy(OSError):
     """Somebody kept the store locked for longer than a writer waits."""
 
 
+class StoreGone(OSError):
+    """SQLite's log was removed or replaced while it was in use: what is committed to a deleted one is lost."""
+
+
 class Tx:
     """One open transaction. What is handed to `audit` is appended to the chain just before the commit.
 
@@ -73,6 +77,8 @@ class Tx:
         self.dialect = engine.dialect
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.entries: list[audit.Entry] = []
+        self.kept = link.info
+        """What is known of the connection, for as long as it is open."""
         self._engine = engine
         self._link = link
         self._cursor = link.cursor()
@@ -129,6 +135,10 @@ class Database:
         self.audit_key = audit_key
         self.patience_seconds = patience_seconds
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.is_gone = False
+        """Whether a writer met `StoreGone`."""
+        self.when_gone: Callable[[], None] = lambda: None
+        """Called then, in the writer's thread."""
         self._begin_write = BEGIN_WRITE[engine.dialect.name]
         self._lock_path = lock_path
         self._thread_lock = threading.Lock()
@@ -170,8 +180,28 @@ class Database:
                     if not _is_locked(error) or time.monotonic() >= deadline:
                         raise
                     continue
+                self._check_log(tx)
                 yield tx
                 return
+
+    def _check_log(self, tx: Tx) -> None:
+        """Return only if what we commit goes to the log that others find, too.
+
+        Raises: `StoreGone`, after what is in the lost log was put into the store's file.
+        """
+        if self.file is None:
+            return
+        try:
+            inode = self.file.with_name(f"{self.file.name}-wal").stat().st_ino
+        except FileNotFoundError:
+            inode = 0
+        if inode and tx.kept.setdefault("log", inode) == inode:
+            return
+        tx.run("ROLLBACK")
+        tx.rows("PRAGMA wal_checkpoint(PASSIVE)")
+        self.is_gone = True
+        self.when_gone()
+        raise StoreGone(f"{self.file}-wal was removed or replaced while the bridge ran")
 
     @contextmanager
     def _connected(self) -> Iterator[Tx]:

@@ -11,6 +11,7 @@ import subprocess
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import redis
@@ -22,6 +23,7 @@ from tests.trees import PATCH_OUT, Client, Posthog, Run, command, is_alive, proc
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 QUICK = {"settle": "0s", "watch_first": ["1s"], "watch_every": "2s"}
 
 
@@ -245,3 +247,19 @@ def test_a_store_that_is_taken_away_under_a_running_bridge_stops_it(tmp_path, st
     # 2: deploy/systemd does not start it again, on an empty store.
     assert run.process.wait(20) == 2
     assert "bridge.db was removed or replaced while the bridge ran, so it stops" in run.said
+
+
+def test_a_log_of_the_store_that_is_taken_away_stops_it_and_loses_nothing(tmp_path, started):
+    """Before, what was acknowledged from then on was gone after the next start, and nobody was told."""
+    run = started()
+    okta = Client(tmp_path)
+    okta.create(MAYA)
+    (tmp_path / "data" / "bridge.db-wal").unlink()
+    # Whatever is said about him, a success must be true.
+    is_ben_in = okta.ask("POST", "/Users", {"schemas": [USER], "userName": BEN, "externalId": "b"})[0] == 201
+    assert run.process.wait(20) == 2
+    assert "was removed or replaced while the bridge ran" in run.said
+    started()
+    for address, is_in in ((MAYA, True), (BEN, is_ben_in)):
+        wanted = quote(f'userName eq "{address}"')
+        assert okta.insist("GET", f"/Users?filter={wanted}")[1]["totalResults"] == is_in

@@ -83,3 +83,21 @@ def test_what_was_begun_is_not_kept_when_the_writer_fails(file):
     with ours.read() as tx:
         assert tx.execute(t.targets.select()).one().name == "other"
     ours.close()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_committed_to_a_log_that_was_taken_away_and_what_it_held_is_kept(file, is_replaced):
+    ours = opened(file, 1.0)
+    with ours.write() as tx:
+        targets.ensure(tx, ["main"])
+    log = file.with_name("bridge.db-wal")
+    log.unlink()
+    if is_replaced:
+        log.write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(store.StoreGone, match="removed or replaced"), ours.write() as tx:
+            targets.ensure(tx, ["other"])
+    ours.close()
+    file.with_name("bridge.db-shm").unlink(missing_ok=True)
+    with opened(file, 1.0).read() as tx:
+        assert tx.rows("SELECT name FROM targets") == [("main",)]

@@ -17,6 +17,8 @@ from pathlib import Path
 
 FILE = "clock"
 """In the data folder; it is about this machine since its start, and worthless after the next one."""
+LATEST_SECONDS = 7_258_118_400
+"""The year 2200. A start of this machine that lies beyond, or before 1970, was not written by us."""
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -52,9 +54,17 @@ class Agreed:
 
     def keep(self, offset: float) -> None:
         """Agree on another one."""
+        self.draft(offset)()
+
+    def draft(self, offset: float) -> Callable[[], None]:
+        """Write another one down beside it, for what is returned to agree on: on a full disk this fails, and not that."""
         part = self._file.with_name(f"{FILE}.{os.getpid()}")
         part.write_text(json.dumps({"boot": self._boot, "offset": offset}), encoding="utf-8")
-        part.replace(self._file)
+
+        def agree() -> None:
+            part.replace(self._file)
+
+        return agree
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -66,7 +76,9 @@ class Agreed:
     def _read(self) -> float | None:
         try:
             said = json.loads(self._file.read_text(encoding="utf-8"))
-            return float(said["offset"]) if said["boot"] == self._boot else None
+            # Without an id of this start nobody knows whether it is of this one.
+            offset = float(said["offset"]) if self._boot and said["boot"] == self._boot else None
+            return offset if offset is None or 0 <= offset <= LATEST_SECONDS else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

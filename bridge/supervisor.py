@@ -281,7 +281,9 @@ class Tree:
         for child in self.children.values():
             if child.has_ended():
                 if child.status == STORE_GONE:
-                    raise FilesGone(f"{child.name} found the store taken away; its own words are above. The bridge stops.")
+                    raise FilesGone(
+                        f"{child.name} found the store taken away; its own words are above. The bridge stops."
+                    )
                 pause = child.plan_restart()
                 say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
             if child.start_at is not None and time.monotonic() >= child.start_at:

@@ -56,9 +56,11 @@ class Timekeeper:
         if step == float("inf") or abs(step) < STEP_SECONDS:
             agreed.keep(new)
         elif step > 0:
-            # Our time jumps last: in between, nobody must find a watch over that was not moved yet.
+            # Our time jumps last: in between, nobody must find a watch over that was not moved yet. Where it cannot be
+            # written down, nothing is moved: the next look would move it again, and the one after that.
+            agree = agreed.draft(new)
             self._move(step)
-            agreed.keep(new)
+            agree()
         else:
             # And first when it goes back: a crash in between forgets the step, and never makes it twice.
             agreed.keep(new)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bridge import decisions, reconcile
-from bridge.clock import Agreed, BridgeClock
+from bridge import decisions, reconcile, worker
+from bridge.clock import BOOT_ID, Agreed, BridgeClock
 from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.store import cases, story, views
@@ -210,3 +212,44 @@ def test_a_time_that_somebody_wrote_by_the_old_clock_is_pulled_in(machine, okta,
         cases.save(tx, replace(the_case(bridge), due_at=machine.bridge.clock.now() + timedelta(days=1)))
     machine.run(seconds=80)
     assert not is_member(world, MAYA)
+
+
+@pytest.mark.parametrize("offset", ["NaN", "-Infinity", "1e999", "1e12", "-1e12", '"soon"', "null"])
+def test_a_clock_file_that_makes_no_sense_counts_as_none(machine, okta, world, bridge, offset):
+    leave(okta)
+    due = the_case(bridge).due_at
+    (machine.folder / "clock").write_text(f'{{"boot": "{BOOT_ID.read_text().strip()}", "offset": {offset}}}')
+    machine.keeper.check()
+    assert the_case(bridge).due_at == due
+    machine.run(seconds=80)
+    assert not is_member(world, MAYA)
+
+
+def test_where_a_step_cannot_be_written_down_nothing_is_moved_again_and_again(machine, okta, world, bridge):
+    """Before, each look moved everything by another hour, and nobody was removed for as long as the disk was full."""
+    leave(okta)
+    due = the_case(bridge).due_at
+    machine.set_clock(hours=1)
+    in_the_way = machine.folder / f"clock.{os.getpid()}"
+    in_the_way.mkdir()
+    for _ in range(3):
+        with pytest.raises(IsADirectoryError):
+            machine.keeper.check()
+    assert the_case(bridge).due_at == due
+    in_the_way.rmdir()
+    machine.run(seconds=80)
+    assert not is_member(world, MAYA)
+
+
+def test_a_clock_that_cannot_be_looked_at_keeps_nobody_in(machine, okta, bridge):
+    leave(okta)
+    machine.right.advance(minutes=2)
+    rounds, bell = threading.Event(), machine.bridge.bell
+    bell.rung.clear()
+
+    def broken() -> None:
+        rounds.set()  # one round is enough
+        raise PermissionError(13, "Permission denied", "clock.lock")
+
+    worker.sweep(machine.bridge, rounds, broken)
+    assert bell.rung == ["main"]

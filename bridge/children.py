@@ -167,6 +167,16 @@ def execute(
     return process.pid
 
 
+def reap_strangers() -> None:
+    """As process 1 of a container: take leave of those whose parent died first, such as the fork of a killed worker.
+
+    Whose of ours ends at this moment is found to be gone by `Child.has_ended` all the same.
+    """
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+
+
 def python_path(environ: Mapping[str, str]) -> str:
     """`PYTHONPATH` for a child: the same `bridge` in the child as here, wherever it is started."""
     own = str(Path(__file__).parent.parent)
@@ -182,7 +192,8 @@ def fork(work: Callable[[Link], None], link: socket.socket, close: Sequence[int]
     try:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         os.setpgid(0, 0)
         for descriptor in close:
             os.close(descriptor)

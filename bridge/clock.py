@@ -77,10 +77,10 @@ class Agreed:
         try:
             said = json.loads(self._file.read_text(encoding="utf-8"))
             # Without an id of this start nobody knows whether it is of this one.
-            offset = float(said["offset"]) if self._boot and said["boot"] == self._boot else None
-            return offset if offset is None or 0 <= offset <= LATEST_SECONDS else None
+            offset = float(said["offset"]) if self._boot and said["boot"] == self._boot else -1.0
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        return offset if 0 <= offset <= LATEST_SECONDS else None
 
 
 class BridgeClock:

@@ -189,9 +189,15 @@ class QueueServer:
         self.begin()
         self.wait()
 
+    def is_there(self) -> bool:
+        """Whether its process is there, and the socket by which others find it: a log-out or a tidy `/tmp` takes that."""
+        return self.is_alive() and self.socket.exists()
+
     def begin(self) -> None:
-        """Adopt a server or start one, without waiting for its first answer."""
+        """Adopt a server or start one, without waiting for its first answer; one that nobody can reach ends before."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        if self.is_alive() and not self.socket.exists():
+            self._end((signal.SIGTERM, signal.SIGKILL))
         if self._is_ours() and self._adopt():
             return
         self.socket = _private_folder(_private_folder(_runtime_base()) / _folder_name(self._data_dir)) / "queue.sock"
@@ -247,7 +253,12 @@ class QueueServer:
     def stop(self) -> None:
         """Let it write its log and end; harder when it does not."""
         _ask(self.socket, "SHUTDOWN")
-        for number in (0, signal.SIGTERM, signal.SIGKILL):
+        self._end((0, signal.SIGTERM, signal.SIGKILL))
+        self.socket.unlink(missing_ok=True)
+        (self.folder / "socket").unlink(missing_ok=True)
+
+    def _end(self, signals: tuple[int, ...]) -> None:
+        for number in signals:
             if self.is_alive() and number:
                 os.kill(self.pid, number)
             deadline = time.monotonic() + STOP_SECONDS / 2
@@ -255,8 +266,6 @@ class QueueServer:
                 time.sleep(0.01)
             if not self.is_alive():
                 break
-        self.socket.unlink(missing_ok=True)
-        (self.folder / "socket").unlink(missing_ok=True)
 
     def _is_ours(self) -> bool:
         """Whether the socket is in a folder that only this user can have filled: nobody else's is ever spoken to."""

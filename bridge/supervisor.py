@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge import refusals, run_file, serving
-from bridge.children import STORE_GONE, Child, Link, execute, fork
+from bridge.children import STORE_GONE, Child, Link, execute, fork, reap_strangers
 from bridge.config import SANDBOX, Settings, is_loopback, without_keys
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
 from bridge.run_file import say
@@ -114,7 +114,8 @@ class Tree:
             end.setblocking(False)
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._leave)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+                signal.signal(number, self._leave)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
 
     # -- start -------------------------------------------------------------------------------------------------------
@@ -288,6 +289,8 @@ class Tree:
                 say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
             if child.start_at is not None and time.monotonic() >= child.start_at:
                 has_changed |= self._start_again(child)
+        if os.getpid() == 1:
+            reap_strangers()
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
             self._looked_at = time.monotonic()
             self._check_files()
@@ -307,11 +310,15 @@ class Tree:
         return True
 
     def _mend_queue(self) -> bool:
-        if self.queue is None or self.queue.is_alive():
+        if self.queue is None or self.queue.is_there():
             return False
-        say("The queue server ended; it is started again.")
+        say("The queue server ended, or lost its socket; it is started again.")
+        was = self.queue.url
         try:
             self.queue.begin()
+            if self.queue.url != was:
+                # All parts were told where it is when they were started.
+                raise StartFailed(f"The queue server's place, {was}, is gone, so the bridge stops. Start it again.")
         except (QueueServerError, OSError) as error:
             # Nothing is lost meanwhile: what is accepted is in the store, and is rung for when a server is there.
             say(f"It is tried again soon. {error}")

@@ -263,3 +263,24 @@ def test_a_log_of_the_store_that_is_taken_away_stops_it_and_loses_nothing(tmp_pa
     for address, is_in in ((MAYA, True), (BEN, is_ben_in)):
         wanted = quote(f'userName eq "{address}"')
         assert okta.insist("GET", f"/Users?filter={wanted}")[1]["totalResults"] == is_in
+
+
+def test_a_queue_server_whose_socket_was_tidied_away_is_replaced(tmp_path, started, posthog):
+    """A log-out removes the user's runtime folder, and other programs tidy `/tmp`. Before, nobody was removed any more."""
+    run = started()
+    okta, before = Client(tmp_path), run.pid("queue")
+    queue_server.socket_path(tmp_path / "data").unlink()
+    okta.deactivate(okta.create(MAYA))
+    wait_until(lambda: is_out(posthog, MAYA), 30)
+    assert run.pid("queue") != before
+    assert not is_alive(before)
+
+
+def test_a_queue_server_whose_folder_went_away_stops_the_run_which_says_so(tmp_path, started, runtime):
+    run = started()
+    runtime.rename(runtime.with_name(f"{runtime.name}-gone"))
+    try:
+        assert run.process.wait(20) == 3
+        assert "is gone, so the bridge stops" in run.said
+    finally:
+        runtime.with_name(f"{runtime.name}-gone").rename(runtime)

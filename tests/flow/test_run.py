@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from tests.trees import PACKAGE, Client, Run, answer, are_steady, command, is_alive, wait_until
+from tests.trees import PACKAGE, Client, Run, answer, are_steady, children, command, is_alive, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -274,3 +274,35 @@ def test_when_nobody_reads_what_it_says_any_more_it_goes_on(folder, runtime):
         okta, maya = Client(folder, token=told["scim"]["okta"]["token"]), "maya.okafor@example.com"
         okta.deactivate(okta.create(maya))
         wait_until(lambda: json.loads(command(folder, "cases", "--json"))[0]["state"] == "WATCHING", 30)
+
+
+def test_what_nohup_ignores_stays_ignored(folder, runtime):
+    program = f'trap "" HUP; exec "{sys.executable}" -m bridge.cli run --port 0'
+    with begun(folder, "/bin/sh", "-c", program, output=subprocess.DEVNULL) as process:
+        pids = json.loads((folder / "data" / "run.json").read_text())["pids"]
+        for pid in pids.values():
+            os.kill(pid, signal.SIGHUP)
+        time.sleep(1.0)
+        assert process.poll() is None
+        assert json.loads((folder / "data" / "run.json").read_text())["pids"] == pids
+
+
+def test_as_the_first_process_of_a_container_it_keeps_no_dead_ones(folder, runtime):
+    inside = """
+import os, sys, time
+if os.fork() == 0:
+    time.sleep(2.0)
+    os.fork() or os._exit(0)  # its parent ends first, as a killed worker does
+    os._exit(0)
+os.execv(sys.executable, [sys.executable, "-m", "bridge.cli", "run", "--port", "0"])
+"""
+    command = ["unshare", "--pid", "--fork", "--kill-child=SIGTERM", sys.executable, "-c", inside]
+    if subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no process namespace may be made here")
+    with begun(folder, *command, output=subprocess.DEVNULL) as process:
+        (first,) = children(process.pid)
+        time.sleep(3.0)
+        dead = [pid for pid in children(first) if not is_alive(pid)]
+        assert dead == []
+        os.kill(first, signal.SIGTERM)
+        assert process.wait(15) == 0

@@ -19,9 +19,15 @@ from flask import current_app, request
 
 from bridge.sources.scim import patch, resources
 from bridge.sources.scim.discovery import MAX_BULK_OPERATIONS
-from bridge.sources.scim.errors import InvalidSyntax, InvalidValue, ScimError, TooLarge
+from bridge.sources.scim.errors import InvalidSyntax, InvalidValue, ScimError, TooLarge, Unresolved
 
 BULK_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+DISABLE = {"Operations": [{"op": "replace", "path": "active", "value": False}]}
+"""What is left of a refused operation that takes somebody out."""
+
+MOST_LEVELS = 32
+"""Of an operation's data: twice what one resource may have."""
 
 _METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PATH = re.compile(r"/(Users|Groups)(?:/([^/?#]+))?")
@@ -104,7 +110,9 @@ class _Run:
                     results.append(self._carry_out(operation, open_names))
                     promised.discard(operation.bulk_id)
             if len(later) == len(waiting):  # each waits for another
-                results.extend(self._carry_out(each, _names(each)) for each in later if not self._is_over)
+                results.extend(
+                    self._carry_out(each, _names(each)) for each in later if each.says_out or not self._is_over
+                )
                 break
             waiting = later
         return results
@@ -114,11 +122,8 @@ class _Run:
         return self._most is not None and self._errors >= self._most
 
     def _carry_out(self, operation: Operation, open_names: set[str]) -> dict[str, Any]:
-        if open_names:
-            refusal = InvalidValue(f"No operation of this Bulk made bulkId {', '.join(sorted(open_names))[:200]}.")
-            done = Done(status=409, body=refusal.to_body() | {"status": "409"})
-        else:
-            done = self._sent(operation)
+        refusal = _refusal(operation, open_names)
+        done = self._sent(operation) if refusal is None else self._refused(operation, refusal)
         if done.status >= 400:
             self._errors += 1
         if operation.method == "POST" and operation.bulk_id and done.status == 201:
@@ -126,18 +131,30 @@ class _Run:
         return _result(operation, done)
 
     def _sent(self, operation: Operation) -> Done:
-        try:
-            if operation.method not in _METHODS or not _PATH.fullmatch(operation.path):
-                raise InvalidSyntax(
-                    "An operation needs a method and a path: POST, PUT, PATCH or DELETE of /Users or /Groups."
-                )
-            if operation.method != "DELETE" and not isinstance(operation.data, Mapping):
-                raise InvalidSyntax("The data of an operation must be an object.")
-        except ScimError as refusal:
-            return Done(status=refusal.status, body=refusal.to_body())
         path = _filled(operation.path.removeprefix("/"), self._ids, in_path=True)
         data = _filled(operation.data, self._ids)
         return self._send(Operation(method=operation.method, path=f"/{path}", data=data, version=operation.version))
+
+    def _refused(self, operation: Operation, refusal: ScimError) -> Done:
+        """The refusal; a disable in the operation is carried out all the same."""
+        if operation.says_out:
+            alone = self._sent(Operation(method="PATCH", path=operation.path, data=DISABLE, version=operation.version))
+            if alone.status == 200:
+                refusal.detail += " The deactivation in the same operation was applied."
+        return Done(status=refusal.status, body=refusal.to_body())
+
+
+def _refusal(operation: Operation, open_names: set[str]) -> ScimError | None:
+    """Why an operation cannot even be sent on."""
+    if operation.method not in _METHODS or not _PATH.fullmatch(operation.path):
+        return InvalidSyntax("An operation needs a method and a path: POST, PUT, PATCH or DELETE of /Users or /Groups.")
+    if operation.method != "DELETE" and not isinstance(operation.data, Mapping):
+        return InvalidSyntax("The data of an operation must be an object.")
+    if is_deep(operation.data):
+        return InvalidSyntax("The data of an operation is nested too deep.")
+    if open_names:
+        return Unresolved(f"No operation of this Bulk made bulkId {', '.join(sorted(open_names))[:200]}.")
+    return None
 
 
 def _operation(sent: Any) -> Operation:
@@ -161,6 +178,16 @@ def _result(operation: Operation, done: Done) -> dict[str, Any]:
     if location:
         result["location"] = location
     return result if done.status < 400 else result | {"response": done.body}
+
+
+def is_deep(data: Any) -> bool:
+    """Whether it has more levels than any body of ours, so that walking through it could end in the stack's limit."""
+    level, parts = 0, [data]
+    while parts and level <= MOST_LEVELS:
+        inner = [each for each in parts if isinstance(each, Mapping | list)]
+        parts = [part for each in inner for part in (each.values() if isinstance(each, Mapping) else each)]
+        level += 1
+    return level > MOST_LEVELS
 
 
 def _names(operation: Operation) -> set[str]:

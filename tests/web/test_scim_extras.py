@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 import pytest
@@ -245,6 +246,48 @@ class TestBulk:
         results = bulk(okta, operation, patch(maya, DISABLE)).json["Operations"]
         assert [each["status"] for each in results] == ["400", "200"]
         assert okta.get("/Users").json["totalResults"] == 1
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"op": "add", "path": "nickName", "value": "bulkId:nobody"},
+            {"op": "add", "path": "nickName", "value": json.loads("[" * 300 + "]" * 300)},
+            {"op": "add", "path": "nickName", "value": json.loads('{"a":' * 300 + "1" + "}" * 300)},
+            {"op": "replace", "path": "emails[???]", "value": "x"},
+        ],
+        ids=["reference", "lists", "objects", "path"],
+    )
+    @pytest.mark.parametrize("most", [1, None])
+    def test_a_disable_in_an_operation_that_is_refused_is_applied(self, okta, beside, most):
+        maya = okta.user("maya@x.com")
+        wrong = {"method": "DELETE", "path": "/Users/nobody"}
+        fields = {} if most is None else {"failOnErrors": most}
+        _, result = bulk(okta, wrong, patch(maya, beside, DISABLE), **fields).json["Operations"]
+        assert result["status"] in {"400", "409"}
+        assert "deactivation" in result["response"]["detail"]
+        assert okta.get(f"/Users/{maya}").json["active"] is False
+        assert [each.kind.name for each in okta.events()] == ["DEACTIVATE"]
+
+    def test_disables_that_wait_for_one_another_are_applied(self, okta):
+        people = [okta.user(f"{n}@x.com") for n in range(2)]
+        operations = [
+            {
+                "method": "POST",
+                "path": "/Groups",
+                "bulkId": "a",
+                "data": {"displayName": "a", "externalId": "bulkId:b"},
+            },
+            {
+                "method": "POST",
+                "path": "/Groups",
+                "bulkId": "b",
+                "data": {"displayName": "b", "externalId": "bulkId:a"},
+            },
+            *(patch(each, {"op": "add", "path": "title", "value": "bulkId:a"}, DISABLE) for each in people),
+        ]
+        results = bulk(okta, *operations, failOnErrors=1).json["Operations"]
+        assert {each["status"] for each in results} == {"409"}
+        assert [okta.get(f"/Users/{each}").json["active"] for each in people] == [False, False]
 
     @pytest.mark.parametrize("body", [{}, {"Operations": []}, {"Operations": {}}])
     def test_a_bulk_without_operations_is_invalid_syntax(self, okta, body):

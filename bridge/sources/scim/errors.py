@@ -69,6 +69,13 @@ class Uniqueness(ScimError):
     scim_type = "uniqueness"
 
 
+class Unresolved(ScimError):
+    """A `bulkId` that no operation of the Bulk made, or that leads in a circle. RFC 7644, section 3.7.1."""
+
+    status = 409
+    scim_type = "invalidValue"
+
+
 class Mutability(ScimError):
     """The attribute cannot be changed that way. RFC 7644, section 3.12, table 9."""
 

@@ -75,6 +75,14 @@ def _move(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str
             return []
 
 
+def sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
+    """Whether the open case already removes the person as soon as a new one would; one for a later day does not."""
+    if case.scope != "organization" or case.is_suspension:
+        return False
+    is_waiting = case.state is CaseState.PENDING and case.due_at is not None
+    return not is_waiting or (case.due_at or now) <= now + bridge.policies[case.target].settle
+
+
 def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
     known = [c for c in cases.open_of_person(tx, person, target) if c.scope == event.scope]
     if known:
@@ -85,7 +93,7 @@ def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, t
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
-    if case.is_whole:
+    if sees_to_it(case, bridge, now):
         for other in cases.open_of_person(tx, person, target):
             if not other.is_whole:
                 _supersede(tx, other, case, now)
@@ -95,7 +103,7 @@ def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, t
 def _open_below(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
     """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
     case = _open_or_repeat(bridge, tx, event, person, target, now)
-    whole = next((c for c in cases.open_of_person(tx, person, target) if c.is_whole), None)
+    whole = next((c for c in cases.open_of_person(tx, person, target) if sees_to_it(c, bridge, now)), None)
     return case if whole is None else _supersede(tx, case, whole, now)
 
 
@@ -108,11 +116,14 @@ def _supersede(tx: Tx, case: Case, whole: Case, now: datetime) -> Case:
 
 def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
     """What the taken-back case had superseded is open again, unless some group grants it by now."""
-    about = {c.scope for c in cases.open_of_person(tx, whole.person_id, whole.target)}
+    still_open = cases.open_of_person(tx, whole.person_id, whole.target)
+    about = {c.scope for c in still_open}
+    if any(sees_to_it(c, bridge, now) for c in still_open):
+        return
     for old in scopes.superseded(tx, whole):
         who = {old.person_id}
         is_held = groups.holding(tx, bridge.connections.values(), old.target, old.scope, who) and not old.is_operators
-        if old.scope in about or "organization" in about or is_held:
+        if old.scope in about or is_held:
             continue
         due = now + bridge.policies[old.target].settle
         case = cases.insert_case(

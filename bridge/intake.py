@@ -76,7 +76,7 @@ def _change_user(
     if person is None:
         person = _meet(tx, connection, before, wanted or before, now)
     open_cases = cases.open_of_person(tx, person)
-    seeing_to_it = {c.target for c in open_cases if _sees_to_it(c, bridge, now)}
+    seeing_to_it = {c.target for c in open_cases if following.sees_to_it(c, bridge, now)}
     has_open_case = seeing_to_it >= set(connection.targets)
     said = people.standings(tx, person, [connection.name])
     was_out = said[0].is_out if said else None
@@ -117,14 +117,6 @@ def _change_group(
     for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
         woken |= following.follow(bridge, tx, said.event, said.person, [said.target], now) or set()
     return after, woken
-
-
-def _sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
-    """Whether the open case already removes the person as soon as a new one would."""
-    if case.scope != "organization" or case.is_suspension:
-        return False
-    is_waiting = case.state is CaseState.PENDING and case.due_at is not None
-    return not is_waiting or (case.due_at or now) <= now + bridge.policies[case.target].settle
 
 
 def _write(

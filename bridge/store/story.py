@@ -65,6 +65,7 @@ MARKS = {
     "case.held": "held",
     "case.closed": "ended",
     "case.reactivated": "ended",
+    "case.superseded": "ended",
     "case.returned": "back",
     "step.done": "step",
     "step.gone": "step",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -471,6 +472,39 @@ class TestTheWholeOrganization:
         settle(hours=25)
 
         assert not is_member(world, MAYA)
+
+    def test_a_removal_for_a_later_day_waits_for_nobody_else(self, bridge, clock, okta):
+        maya = okta.user(MAYA)
+        group = okta.group("Analysts", maya)
+        decisions.remove(
+            bridge,
+            Subject(user_name=MAYA),
+            "main",
+            by="ada",
+            reason=Reason.CONTRACT_ENDED,
+            effective_at=clock.now() + timedelta(days=20),
+        )
+
+        leave(okta, group, maya)
+
+        assert [(c.scope, c.state) for c in all_cases(bridge)] == [
+            ("organization", CaseState.PENDING),
+            ("project:42", CaseState.PENDING),
+        ]
+
+    def test_a_removal_for_a_later_day_leaves_what_a_group_began(self, bridge, clock, okta):
+        maya = okta.user(MAYA)
+        leave(okta, okta.group("Analysts", maya), maya)
+        decisions.remove(
+            bridge,
+            Subject(user_name=MAYA),
+            "main",
+            by="ada",
+            reason=Reason.CONTRACT_ENDED,
+            effective_at=clock.now() + timedelta(days=20),
+        )
+
+        assert {c.state for c in all_cases(bridge)} == {CaseState.PENDING}
 
 
 def test_whoever_is_no_member_has_nothing_to_lose(bridge, world, okta, settle):

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -69,16 +70,26 @@ def _secret(data_dir: Path) -> bytes:
     """The key that signs sessions; made at first use. Taking the file away ends every session."""
     path = data_dir / SECRET_FILE
     try:
-        return bytes.fromhex(path.read_text(encoding="utf-8").strip())
+        secret = _key(path)
     except FileNotFoundError:
-        pass
+        secret = b""
+    if secret:
+        return secret
+    # Worth nothing: an empty key, as a power cut may leave, is one that anybody can sign with.
+    path.unlink(missing_ok=True)
     part = path.with_name(f"{SECRET_FILE}.{secrets.token_hex(4)}")
     _write(part, secrets.token_hex(32))
     with suppress(FileExistsError):
         # Unlike a rename, a link never replaces what another process has just made.
         path.hardlink_to(part)
     part.unlink()
-    return bytes.fromhex(path.read_text(encoding="utf-8").strip())
+    return _key(path)
+
+
+def _key(path: Path) -> bytes:
+    """The key in the file; empty when it holds none. Raises: `FileNotFoundError`."""
+    said = path.read_text(encoding="utf-8", errors="replace").strip()
+    return bytes.fromhex(said) if re.fullmatch("[0-9a-f]{64}", said) else b""
 
 
 def _write(path: Path, text: str) -> None:
@@ -86,6 +97,8 @@ def _write(path: Path, text: str) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 from dataclasses import replace
 from http import HTTPStatus
@@ -391,3 +393,17 @@ def test_a_connection_that_only_calls_was_heard_from_and_a_change_is_the_newest_
     clock.advance(minutes=5)
     client.get("/scim/v2/okta/Users", headers={"Authorization": f"Bearer {token}"})
     assert "Connection okta last heard from 0 s ago last change 5 min ago" in words(page(admin))
+
+
+@pytest.mark.parametrize("kept", ["", "00", "g" * 64, "\udcff"])
+def test_a_secret_that_is_none_signs_nobody_in(stranger, bridge, tmp_path, kept):
+    """A power cut may leave an empty file. With an empty key anybody could sign a session."""
+    (tmp_path / login.SECRET_FILE).write_text(kept, errors="surrogateescape")
+    said = f"{int(bridge.clock.now().timestamp()) + 1000}.x"
+    key = bytes.fromhex(kept) if kept in {"", "00"} else b""
+    forged = f"{said}.{hmac.new(key, said.encode(), hashlib.sha256).hexdigest()}"
+
+    stranger.set_cookie("bridge_session", forged, domain="127.0.0.1")
+    assert page(stranger).status_code == 401
+    page(stranger, f"/login?token={login.new_login_token(tmp_path)}")
+    assert page(stranger).status_code == 200

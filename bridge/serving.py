@@ -6,6 +6,7 @@ May import: waitress and the standard library.
 from __future__ import annotations
 
 import ipaddress
+import resource
 import signal
 import socket
 import time
@@ -21,6 +22,12 @@ THREADS = 8
 """With one write lock more threads only wait: 838 durable requests a second with 8."""
 IDLE_SECONDS = 30
 """After which a silent connection is closed."""
+CLEANUP_SECONDS = 5
+"""How often that is looked for."""
+MOST_CONNECTIONS = 1_000
+"""At once. With waitress's own 100, a hundred silent ones from anybody kept everybody out for a minute."""
+OWN_FILES = 60
+"""Descriptors that the web needs for itself: modules, the store's files for each thread, the queue, the log."""
 LAST_SECONDS = 2.5
 """How long requests in hand may take when the server is told to stop."""
 PATIENCE_SECONDS = 4.0
@@ -45,6 +52,14 @@ def address(listening: socket.socket) -> str:
     return f"http://{host}:{port}"
 
 
+def most_connections(files: int) -> int:
+    """How many to have at once where a process may have that many files open; -1 means any number.
+
+    Beyond them waitress would try to take the next one again and again, with a line in the log each time.
+    """
+    return MOST_CONNECTIONS if files < 0 else max(4, min(MOST_CONNECTIONS, files - OWN_FILES))
+
+
 def serve(
     application: WSGIApplication,
     listening: socket.socket,
@@ -61,6 +76,8 @@ def serve(
         threads=threads,
         max_request_body_size=max_body_bytes,
         channel_timeout=IDLE_SECONDS,
+        cleanup_interval=CLEANUP_SECONDS,
+        connection_limit=most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         backlog=BACKLOG,
         # `ForwardedHeaders` knows networks; waitress knows one exact address or everybody.
         clear_untrusted_proxy_headers=False,

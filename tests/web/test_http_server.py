@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bridge import serving
 from tests.web.conftest import ERROR, scim_client
 from tests.web.serving import served, talk
 
@@ -105,3 +108,19 @@ def test_a_method_that_scim_does_not_have_is_405_in_scim_form(entra, url, method
     reply = talk(url, request(entra.token, f"{method} {USERS} HTTP/1.1"))
     assert reply.startswith(b"HTTP/1.1 405 ")
     assert b"application/scim+json" in reply
+
+
+def test_connections_that_say_nothing_keep_nobody_out(url):
+    """Before, a hundred of them from anybody did, for a minute; each is closed after half a minute."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with ExitStack() as silent:
+        for _ in range(150):
+            silent.enter_context(socket.create_connection((host, int(port)), timeout=10))
+        asked = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        assert talk(url, asked).startswith(b"HTTP/1.1 200")
+
+
+def test_no_more_connections_are_taken_than_files_may_be_open():
+    """At the limit of the process, waitress filled the log with 4,000 lines a second."""
+    files = (-1, 1_048_576, 1_024, 256, 64, 20)
+    assert [serving.most_connections(n) for n in files] == [1_000, 1_000, 964, 196, 4, 4]

@@ -62,6 +62,10 @@ class StoreBusy(OSError):
     """Somebody kept the store locked for longer than a writer waits."""
 
 
+class StoreTooNew(OSError):
+    """A newer version of the bridge has changed the schema: this one would not know what it reads."""
+
+
 class StoreGone(OSError):
     """SQLite's log was removed or replaced while it was in use: what is committed to a deleted one is lost."""
 
@@ -273,13 +277,21 @@ def open_engine(url: str) -> Engine:
 
 
 def upgrade(url: str, lock_dir: Path) -> None:
-    """Bring the schema to this version's, one process at a time; returns at once when it is."""
+    """Bring the schema to this version's, one process at a time; returns at once when it is.
+
+    Raises: `StoreTooNew` when a newer version has worked on it, and what opening it raises.
+    """
     # The lock comes before the first connection: two that turn a new SQLite file to WAL at once do not wait, they fail.
     fd = os.open(lock_dir / "upgrade.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     engine = open_engine(url)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        if _revision(engine) != head_revision():
+        found, ours = _revision(engine), head_revision()
+        if found is not None and found > ours:
+            raise StoreTooNew(
+                f"its schema is {found}, and this version of the bridge knows {ours} and older: start a newer one"
+            )
+        if found != ours:
             _upgrade_locked(engine)
     finally:
         engine.dispose()

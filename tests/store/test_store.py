@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -190,3 +193,11 @@ def test_times_come_back_to_the_millisecond_and_aware(db):
     with db.write() as tx:
         tx.execute(insert(t.people).values(label="x", created_at=moment))
         assert tx.execute(t.people.select()).one().created_at == moment
+
+
+def test_a_store_that_a_newer_version_has_changed_is_left_alone(tmp_path, empty_store):
+    shutil.copy(empty_store, tmp_path / "bridge.db")
+    with closing(sqlite3.connect(tmp_path / "bridge.db")) as newer, newer:
+        newer.execute("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(store.StoreTooNew, match=r"its schema is 0999, .* start a newer one"):
+        store.upgrade(f"sqlite:///{tmp_path}/bridge.db", tmp_path)

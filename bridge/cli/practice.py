@@ -170,13 +170,16 @@ def _lock(lock: int, folder: Path) -> None:
 
 
 def _empty(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not (folder / MARK).is_file() and any(folder.iterdir())):
+    mark = folder / MARK
+    is_marked = mark.is_file() and not mark.is_symlink()
+    if folder.is_symlink() or (folder.exists() and not is_marked and any(folder.iterdir())):
         raise Declined(
             f"{run_file.shown(folder)} would be emptied, and no demo has made it.",
             remedy="Move it away, or choose another folder with --data.",
         )
     folder.mkdir(mode=0o700, exist_ok=True)
-    (folder / MARK).write_text("`demo` empties this folder at each start.\n", encoding="utf-8")
+    if not is_marked:
+        mark.write_text("`demo` empties this folder at each start.\n", encoding="utf-8")
     lock = _locked(folder)
     try:
         for entry in folder.iterdir():

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import bridge
-from bridge.cli.practice import fresh_folder
+from bridge.cli.practice import MARK, fresh_folder
 from bridge.cli.scenes import MEMBER, OWNER, Ending, wrong
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, Subject
@@ -264,6 +264,16 @@ def test_a_folder_that_no_demonstration_has_made_is_not_emptied(tmp_path):
     with pytest.raises(Declined, match="no demo has made it"), fresh_folder(tmp_path):
         pass
     assert (tmp_path / "demo" / "thesis.txt").exists()
+
+
+def test_a_mark_that_leads_elsewhere_is_none(tmp_path):
+    """Before, the file that it leads to was written over."""
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / MARK).symlink_to(tmp_path / "precious")
+    with pytest.raises(Declined, match="no demo has made it"), fresh_folder(tmp_path):
+        pass
+    assert (tmp_path / "precious").read_text() == "mine"
 
 
 def test_the_folder_of_an_earlier_demonstration_is_emptied(tmp_path):

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge import refusals, run_file, serving
-from bridge.children import STORE_GONE, Child, Link, execute, fork, reap_strangers
-from bridge.config import SANDBOX, Settings, is_loopback, without_keys
+from bridge.children import STORE_GONE, Child, Link, fork, reap_strangers
+from bridge.config import SANDBOX, Settings, is_loopback
+from bridge.programs import Programs
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
 from bridge.run_file import say
 
@@ -48,8 +49,8 @@ class StartFailed(Exception):
     status = FAILED
 
 
-class FilesGone(StartFailed):
-    """What we work on was taken away under us. No service manager shall start us on an empty store: a person must look."""
+class FilesWrong(StartFailed):
+    """What we work on was taken away under us, or is not for us. A person must look before anything starts us again."""
 
     status = WRONG_USE
 
@@ -148,9 +149,10 @@ class Tree:
         if not self.settings.queue.url:
             self.queue = QueueServer(self.data_dir, self.settings.queue.server_binary)
             self.queue.begin()
-        self._add("web", self._launch_web).start()
+        programs = Programs(self.settings, self._sockets, self.queue)
+        self._add("web", programs.web).start()
         if self.settings.is_sandbox:
-            self._add("sandbox", self._launch_sandbox).start()
+            self._add("sandbox", programs.sandbox).start()
         self._wire()
         self.children["web"].go()
         if self.queue:
@@ -159,7 +161,7 @@ class Tree:
             self._add(f"worker-{number + 1}", self._launch_worker).start()
         self._await_ready()
         # Nobody waits for the sweep's first round, and its imports would slow down what people do wait for.
-        self._add("sweep", self._launch_sweep).start()
+        self._add("sweep", programs.sweep).start()
         self.children["sweep"].go()
         self._write_run_file()
         self._tell()
@@ -183,11 +185,13 @@ class Tree:
         """Bring the store up to date and import what the workers need, while the other parts come up."""
         from bridge import bootstrap, worker
         from bridge.store import tokens
-        from bridge.store.db import FAILURES
+        from bridge.store.db import FAILURES, StoreTooNew
 
         bootstrap.set_up_logging("worker")
         try:
             bootstrap.prepare_store(self.settings)
+        except StoreTooNew as error:
+            raise FilesWrong(refusals.of_store(error, self.data_dir)) from error
         except FAILURES as error:
             raise StartFailed(refusals.of_store(error, self.data_dir)) from error
         self._bridge = bridge = bootstrap.build(self.settings)
@@ -201,35 +205,7 @@ class Tree:
         files = (self.data_dir / "run.lock", bridge.db.file)
         self._opened = {file: file.stat().st_ino for file in files if file}
 
-    # -- how each part is started ------------------------------------------------------------------------------------
-
-    def _environment(self) -> dict[str, str]:
-        environ = without_keys(self.settings, os.environ)
-        if self.queue:
-            environ["BRIDGE_QUEUE__URL"] = self.queue.url
-        if self.settings.is_sandbox:
-            environ["BRIDGE_TARGETS__SANDBOX__URL"] = self.settings.targets[SANDBOX].url
-        return environ
-
-    def _arguments(self, name: str) -> list[str]:
-        config_file = self.settings.config_file
-        chosen = ["--config", str(config_file)] if config_file else []
-        return [name, *chosen, "--data", str(self.data_dir)]
-
-    def _launch_web(self, link: socket.socket) -> int:
-        listening = self._sockets["web"]
-        arguments = [*self._arguments("web"), "--listen", str(listening.fileno())]
-        return execute(arguments, self._environment(), link, sockets=(listening,))
-
-    def _launch_sandbox(self, link: socket.socket) -> int:
-        listening = self._sockets["sandbox"]
-        state, key = self.data_dir / "sandbox.json", self.data_dir / "sandbox.key"
-        arguments = ["sandbox-server", "--state", str(state), "--key-file", str(key)]
-        arguments += ["--listen", str(listening.fileno())]
-        return execute(arguments, self._environment(), link, sockets=(listening,))
-
-    def _launch_sweep(self, link: socket.socket) -> int:
-        return execute(self._arguments("sweep"), self._environment(), link)
+    # -- the workers, which are forks of this process ----------------------------------------------------------------
 
     def _launch_worker(self, link: socket.socket) -> int:
         from bridge import bootstrap, worker
@@ -282,7 +258,7 @@ class Tree:
         for child in self.children.values():
             if child.has_ended():
                 if child.status == STORE_GONE:
-                    raise FilesGone(
+                    raise FilesWrong(
                         f"{child.name} found the store taken away; its own words are above. The bridge stops."
                     )
                 pause = child.plan_restart()
@@ -328,7 +304,7 @@ class Tree:
     def _check_files(self) -> None:
         """The lock and the store must be the files that we opened: what is written to a deleted one is lost.
 
-        Raises: `FilesGone`.
+        Raises: `FilesWrong`.
         """
         for file, inode in self._opened.items():
             try:
@@ -336,7 +312,7 @@ class Tree:
             except OSError:
                 is_there = False
             if not is_there:
-                raise FilesGone(
+                raise FilesWrong(
                     f"{file} was removed or replaced while the bridge ran, so it stops: what is written to a deleted "
                     "file is lost. Put the right one in place before you start it again; a missing one is made anew, empty."
                 )

@@ -6,10 +6,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -306,3 +307,20 @@ os.execv(sys.executable, [sys.executable, "-m", "bridge.cli", "run", "--port", "
         assert dead == []
         os.kill(first, signal.SIGTERM)
         assert process.wait(15) == 0
+
+
+def test_a_store_of_a_newer_version_is_left_alone_and_no_service_manager_starts_on_it_again(tmp_path, runtime):
+    Run(tmp_path, "--port", "0").stop()
+    with closing(sqlite3.connect(tmp_path / "data" / "bridge.db")) as newer, newer:
+        newer.execute("UPDATE alembic_version SET version_num = '0999'")
+    done = subprocess.run(
+        [sys.executable, "-m", "bridge.cli", "run", "--port", "0"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "its schema is 0999, and this version of the bridge knows" in done.stderr

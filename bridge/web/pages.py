@@ -14,14 +14,14 @@ from bridge.core.wording import counted
 from bridge.ports import Bridge
 from bridge.store import board, story, views, watches
 from bridge.store.views import CaseView, Status
-from bridge.web import stages, strips
+from bridge.web import covered, stages, strips
 
 MOST_SHOWN = 25
 """Cases of one kind on the page; the command line lists the rest."""
 MOST_DONE = 15
 
 
-def overview(bridge: Bridge) -> dict[str, Any]:
+def overview(bridge: Bridge, reader: covered.Reader) -> dict[str, Any]:
     """How everything stands, what waits for a person before all else."""
     now, queue = bridge.clock.now(), bridge.bell.look()
     with bridge.db.read() as tx:
@@ -31,8 +31,9 @@ def overview(bridge: Bridge) -> dict[str, Any]:
             names=bridge.targets,
             queue=queue,
             now=now,
-            policies=bridge.policies,
+            policies={},  # coverage comes from the reader
         )
+        coverage = reader.read(tx)
         found = board.board(tx, status, most=MOST_SHOWN, most_done=MOST_DONE)
     alone = len(found.waiting) + found.more_waiting
     things = len(status.troubles) + len(status.batches) + alone + len(status.todos)
@@ -41,6 +42,7 @@ def overview(bridge: Bridge) -> dict[str, Any]:
     return {
         "status": status,
         "board": found,
+        "coverage": coverage,
         "strips": {v.case.id: strips.strip(found.watches[v.case.id], v.case, now) for v in _watched(found)},
         "settling": {v.case.id: _settle_from(v, bridge.policies.get(v.case.target), now) for v in found.moving},
         "things": things,

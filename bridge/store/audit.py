@@ -31,6 +31,9 @@ _MOVE_HEAD = Hot(lambda to, link: update(t.audit_head).values(seq=to, hash=link)
 _INSERT = Hot(lambda: insertion(t.audit))
 _INSERT_PERSONAL = Hot(lambda: insertion(t.audit_personal))
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+"""What the chain covers is written in this one way for ever."""
+
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
 
@@ -161,7 +164,7 @@ def verify(tx: Tx, key: bytes) -> tuple[int, str]:
 
 def _link(key: bytes, row: Mapping[str, Any]) -> str:
     values = {**row, "at": milliseconds(row["at"])}
-    return hmac.new(key, _canonical(values), hashlib.sha256).hexdigest()
+    return hmac.digest(key, _canonical(values), "sha256").hex()
 
 
 def _personal_digest(salt: str, personal: Mapping[str, Any]) -> str:
@@ -169,4 +172,4 @@ def _personal_digest(salt: str, personal: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()

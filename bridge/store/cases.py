@@ -21,9 +21,13 @@ from bridge.store.inbox import subject_in, subject_out
 from bridge.store.plans import plan_in, plan_out, released_in, released_out
 
 _INSERT = Hot(lambda: insertion(t.cases).returning(t.cases.c.id))
+_FIXED = {"id", "person_id", "target", "scope"}
+"""What never changes about a case. SQLite writes an index anew when one of its columns is set, changed or not."""
 _SAVE = Hot(
     lambda case_id: (
-        update(t.cases).where(t.cases.c.id == case_id).values({name: bindparam(name) for name in t.cases.c.keys()[1:]})
+        update(t.cases)
+        .where(t.cases.c.id == case_id)
+        .values({column.name: bindparam(column.name) for column in t.cases.columns if column.name not in _FIXED})
     )
 )
 _FIND = Hot(lambda case_id: select(t.cases).where(t.cases.c.id == case_id))

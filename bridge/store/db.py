@@ -1,40 +1,39 @@
 """Opening the store: one writer at a time, durable commits, audit entries appended last in every transaction.
 
-SQLite has one write lock for all processes, so writers queue on a thread lock and an `flock` instead of SQLite's blind
-waiting (p99 from 625 ms to 31 ms with other processes writing). PostgreSQL gets the same order of things from one
-advisory lock, so that a rule written for one writer holds on both.
+SQLite has one write lock for all processes; `turns` says how ours share it. PostgreSQL gets the same order of things
+from one advisory lock, so that a rule written for one writer holds on both.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import datetime
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    CursorResult,
-    Engine,
-    Executable,
-    PoolProxiedConnection,
-    create_engine,
-    event,
-    func,
-    select,
-    text,
-)
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.store import audit
+from bridge.store.transaction import Tx
+from bridge.store.turns import StoreGone, Turns
+
+__all__ = [
+    "FAILURES",
+    "PATIENCE_SECONDS",
+    "Database",
+    "StoreGone",
+    "StoreTooNew",
+    "Tx",
+    "head_revision",
+    "open_database",
+    "open_engine",
+    "upgrade",
+]
 
 TURN_MILLISECONDS = 250
 """How long one of our writers waits in SQLite for a stranger's lock before it lets the next of ours try."""
@@ -58,75 +57,8 @@ FAILURES = (SQLAlchemyError, OSError)
 """What a store that cannot be used now raises: locked, full, gone, unreachable."""
 
 
-class StoreBusy(OSError):
-    """Somebody kept the store locked for longer than a writer waits."""
-
-
 class StoreTooNew(OSError):
     """A newer version of the bridge has changed the schema: this one would not know what it reads."""
-
-
-class StoreGone(OSError):
-    """SQLite's log was removed or replaced while it was in use: what is committed to a deleted one is lost."""
-
-
-class Tx:
-    """One open transaction. What is handed to `audit` is appended to the chain just before the commit.
-
-    It is begun and ended on the driver's connection: Core takes 32 µs for that, the pool and the driver 8. Core comes in
-    when a statement is given to `execute`; `hot` statements go to the driver.
-    """
-
-    def __init__(self, engine: Engine, link: PoolProxiedConnection) -> None:
-        self.dialect = engine.dialect
-        self.is_sqlite = engine.dialect.name == "sqlite"
-        self.entries: list[audit.Entry] = []
-        self.kept = link.info
-        """What is known of the connection, for as long as it is open."""
-        self._engine = engine
-        self._link = link
-        self._cursor = link.cursor()
-
-    @cached_property
-    def _core(self) -> Connection:
-        return Connection(self._engine, self._link)
-
-    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
-        """Run one statement."""
-        return self._core.execute(statement, parameters)
-
-    def run(self, sql: str, given: Any = ()) -> int:
-        """Run SQL as the driver wants it; how many rows it touched. Raises: as `execute` does."""
-        try:
-            self._cursor.execute(sql, given)
-        except self.dialect.loaded_dbapi.Error as error:
-            raise self._told(sql, error) from error
-        return int(self._cursor.rowcount)
-
-    def rows(self, sql: str, given: Any = ()) -> Sequence[Any]:
-        """The rows of SQL as the driver wants it, as the driver gives them. Raises: as `execute` does."""
-        try:
-            self._cursor.execute(sql, given)
-            return self._cursor.fetchall()
-        except self.dialect.loaded_dbapi.Error as error:
-            raise self._told(sql, error) from error
-
-    def _told(self, sql: str, error: Exception) -> BaseException:
-        """The driver's error as SQLAlchemy raises it; without the values, which name people."""
-        base = self.dialect.loaded_dbapi.Error
-        if self.dialect.is_disconnect(error, self._link.dbapi_connection, self._cursor):  # type: ignore[arg-type]
-            self._link.invalidate(error)
-        return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=self.dialect)
-
-    def audit(self, entry: audit.Entry) -> None:
-        """Have the entry appended with this transaction, or not at all."""
-        self.entries.append(entry)
-
-    def lease_now(self, clock_now: datetime) -> datetime:
-        """The time that leases go by: PostgreSQL's own, since its machines' clocks may differ; else the clock's."""
-        if self.is_sqlite:
-            return clock_now
-        return self.execute(select(func.clock_timestamp())).scalar_one()  # type: ignore[no-any-return]
 
 
 class Database:
@@ -139,14 +71,18 @@ class Database:
         self.audit_key = audit_key
         self.patience_seconds = patience_seconds
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self._lock_path = lock_path
         self.is_gone = False
         """Whether a writer met `StoreGone`."""
         self.when_gone: Callable[[], None] = lambda: None
         """Called then, in the writer's thread."""
-        self._begin_write = BEGIN_WRITE[engine.dialect.name]
-        self._lock_path = lock_path
-        self._thread_lock = threading.Lock()
-        self._lock_fd: int | None = None
+        self._turns = self._new_turns()
+        self._mine = threading.local()
+
+    def _new_turns(self) -> Turns | None:
+        if self.file is None or self._lock_path is None:
+            return None
+        return Turns(self.engine, self.file, self._lock_path, self.patience_seconds)
 
     @property
     def file(self) -> Path | None:
@@ -160,52 +96,24 @@ class Database:
 
         Raises: one of `FAILURES` when the store cannot be had within `patience_seconds`, or takes no writes.
         """
-        with self._begun() as tx:
+        if self._turns is not None:
+            try:
+                with self._turns.taken(self._finish) as tx:
+                    yield tx
+            except StoreGone:
+                self.is_gone = True
+                self.when_gone()
+                raise
+            return
+        with self._connected() as tx:
+            tx.run(*BEGIN_WRITE[self.engine.dialect.name])
             yield tx
-            if tx.entries:
-                audit.append(tx, tx.entries, self.audit_key)
-            tx.run("COMMIT")  # not the driver's commit(), which does nothing when the transaction is gone
+            self._finish(tx)
+            tx.run("COMMIT")
 
-    @contextmanager
-    def _begun(self) -> Iterator[Tx]:
-        """A writing transaction.
-
-        A stranger (a backup, a shell left open) may have SQLite's lock. Nobody of ours waits for it while others of
-        ours wait for him: whoever does not get it soon goes to the end of the queue, until his patience is over.
-        """
-        deadline = time.monotonic() + self.patience_seconds
-        while True:
-            with ExitStack() as stack:
-                stack.enter_context(self._writers_turn(deadline))
-                tx = stack.enter_context(self._connected())
-                try:
-                    tx.run(*self._begin_write)
-                except OperationalError as error:
-                    if not _is_locked(error) or time.monotonic() >= deadline:
-                        raise
-                    continue
-                self._check_log(tx)
-                yield tx
-                return
-
-    def _check_log(self, tx: Tx) -> None:
-        """Return only if what we commit goes to the log that others find, too.
-
-        Raises: `StoreGone`, after what is in the lost log was put into the store's file.
-        """
-        if self.file is None:
-            return
-        try:
-            inode = self.file.with_name(f"{self.file.name}-wal").stat().st_ino
-        except FileNotFoundError:
-            inode = 0
-        if inode and tx.kept.setdefault("log", inode) == inode:
-            return
-        tx.run("ROLLBACK")
-        tx.rows("PRAGMA wal_checkpoint(PASSIVE)")
-        self.is_gone = True
-        self.when_gone()
-        raise StoreGone(f"{self.file}-wal was removed or replaced while the bridge ran")
+    def _finish(self, tx: Tx) -> None:
+        if tx.entries:
+            audit.append(tx, tx.entries, self.audit_key)
 
     @contextmanager
     def _connected(self) -> Iterator[Tx]:
@@ -218,41 +126,34 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A transaction that only reads."""
-        with self._connected() as tx:
-            if self.is_sqlite:
-                tx.run("BEGIN")
-            yield tx
-
-    @contextmanager
-    def _writers_turn(self, deadline: float) -> Iterator[None]:
-        if not self.is_sqlite or self._lock_path is None:
-            yield
+        if not self.is_sqlite:
+            with self._connected() as tx:
+                yield tx
             return
-        if not self._thread_lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise StoreBusy("the store was locked for too long")
+        # Each thread keeps its connection: the pool takes more time for lending one than most readings take.
+        link = self._mine.__dict__.pop("link", None) or self.engine.raw_connection()
         try:
-            if self._lock_fd is None:
-                self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
-        finally:
-            self._thread_lock.release()
+            tx = Tx(self.engine, link)
+            tx.run("BEGIN")
+            yield tx
+            tx.run("ROLLBACK")
+        except BaseException:
+            link.close()
+            raise
+        self._mine.link = link
 
     def forget_connections(self) -> None:
         """Start afresh after a fork: the parent's connections and locks stay the parent's."""
         self.engine.dispose(close=False)
-        self._thread_lock = threading.Lock()
-        self._lock_fd = None
+        self._turns = self._new_turns()
+        self._mine = threading.local()
 
     def close(self) -> None:
         """Close what is open."""
+        if self._turns is not None:
+            self._turns.close()
+        self._mine = threading.local()
         self.engine.dispose()
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
 
 
 def open_database(
@@ -343,7 +244,3 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _is_locked(error: OperationalError) -> bool:
-    return isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode == sqlite3.SQLITE_BUSY

@@ -12,10 +12,10 @@ from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Dialect, Table, bindparam, insert
+from sqlalchemy import BindParameter, Boolean, Dialect, Table, bindparam, insert
 
 if TYPE_CHECKING:
-    from bridge.store.db import Tx
+    from bridge.store.transaction import Tx
 
 Process = Callable[[Any], Any]
 
@@ -98,17 +98,18 @@ class _Prepared:
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
         """Its rows."""
-        found = tx.rows(self.sql, self.given(values))
-        if self._outputs:
-            found = [self._read(cells) for cells in found]
-        return [self._row(cells) for cells in found]
+        return [self._read(cells) for cells in tx.rows(self.sql, self.given(values))]
 
-    def _read(self, cells: Sequence[Any]) -> list[Any]:
+    def _read(self, cells: Sequence[Any]) -> Any:
+        if not self._outputs:
+            return self._row(cells)
         read = list(cells)
         for index, process in self._outputs:
             read[index] = process(read[index])
-        return read
+        return self._row(read)
 
 
 def _input(bind: BindParameter[Any], dialect: Dialect) -> Process | None:
+    if isinstance(bind.type, Boolean):  # every driver takes Python's own
+        return None
     return bind.type.dialect_impl(dialect).bind_processor(dialect)

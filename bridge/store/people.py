@@ -46,7 +46,9 @@ _SEEN = Hot(
 )
 _NAME = Hot(lambda: insertion(t.identities))
 _CREATE = Hot(lambda: insertion(t.people).returning(t.people.c.id))
-_RELABEL = Hot(lambda person_id, label: update(t.people).where(t.people.c.id == person_id).values(label=label))
+_RELABEL = Hot(
+    lambda person_id, new: update(t.people).where(t.people.c.id == person_id, t.people.c.label != new).values(label=new)
+)
 _STANDINGS = Hot(
     lambda person_id: select(t.standings).where(t.standings.c.person_id == person_id).order_by(t.standings.c.connection)
 )
@@ -106,7 +108,7 @@ def create(tx: Tx, label: str, now: datetime) -> int:
 
 def relabel(tx: Tx, person_id: int, label: str) -> None:
     """Call the person by that name from now on."""
-    _RELABEL.run(tx, person_id=person_id, label=label[:320])
+    _RELABEL.run(tx, person_id=person_id, new=label[:320])
 
 
 def note_subject(
@@ -153,9 +155,15 @@ def note_subject(
     return bool(new)
 
 
-def note_record(tx: Tx, person_id: int, record: Record, now: datetime) -> bool:
-    """Keep what a connection's records now say the person is called. True when something is new."""
-    living = records.living_of_person(tx, person_id, record.connection)
+def note_record(
+    tx: Tx, person_id: int, record: Record, now: datetime, *, living: Sequence[Record] | None = None
+) -> bool:
+    """Keep what a connection's records now say the person is called. True when something is new.
+
+    `record` is the one that was just written or deleted; `living`, all that the person has there now, is read if not given.
+    """
+    if living is None:
+        living = records.living_of_person(tx, person_id, record.connection)
     is_active = any(r.is_active for r in living)
     speaking = [r for r in living if r.is_active] or living or [record]
     named = next((r for r in speaking if r.id == record.id), speaking[0])

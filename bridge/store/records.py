@@ -86,15 +86,23 @@ _LOOK_UP = {
     column.name: _looked_up(column) for column in (t.records.c.name_key, t.records.c.external_id, t.records.c.id)
 }
 """What identity providers ask before everything else, each answered by one index."""
-_KEPT = ("connection", "resource_type", "user_name", "name_key", "external_id", "is_active", "version", "body")
-_INSERT = Hot(lambda: insertion(t.records, "id", *_KEPT, "modified_at", "created_at", "person_id"))
-_UPDATE = Hot(
-    lambda record_id: (
-        update(t.records)
-        .where(t.records.c.id == record_id)
-        .values({name: bindparam(name) for name in (*_KEPT, "modified_at")})
+_CHANGING = ("user_name", "is_active", "version", "body", "modified_at")
+_INSERT = Hot(
+    lambda: insertion(
+        t.records, "id", "connection", "resource_type", "name_key", "external_id", "created_at", "person_id", *_CHANGING
     )
 )
+_UPDATE = Hot(
+    lambda record_id: (
+        update(t.records).where(t.records.c.id == record_id).values({name: bindparam(name) for name in _CHANGING})
+    )
+)
+_RENAME = Hot(
+    lambda record_id, name_key, external_id: (
+        update(t.records).where(t.records.c.id == record_id).values(name_key=name_key, external_id=external_id)
+    )
+)
+"""Apart, because SQLite writes an index anew when one of its columns is set, whether or not it changes."""
 _INSERT_EMAIL = Hot(lambda: insertion(t.record_emails))
 _INSERT_MEMBER = Hot(lambda: insertion(t.group_members))
 
@@ -155,7 +163,17 @@ def in_order(tx: Tx, connection: str, record_ids: Sequence[str]) -> list[Record]
 def insert_record(tx: Tx, record: Record, person_id: int | None) -> None:
     """Keep a new record. Raises `Conflict` when a living one has the name."""
     _refuse_taken_name(tx, record)
-    _INSERT.run(tx, id=record.id, **_columns(record), created_at=record.created_at, person_id=person_id)
+    _INSERT.run(
+        tx,
+        id=record.id,
+        connection=record.connection,
+        resource_type=record.resource_type,
+        name_key=record.name_key,
+        external_id=record.external_id,
+        created_at=record.created_at,
+        person_id=person_id,
+        **_changing(record),
+    )
     _write_parts(tx, record)
 
 
@@ -163,7 +181,9 @@ def update_record(tx: Tx, before: Record, record: Record) -> None:
     """Keep the changed record in place of the one before. Raises `Conflict` when another living one has the name."""
     if before.name_key != record.name_key:
         _refuse_taken_name(tx, record)
-    _UPDATE.run(tx, record_id=record.id, **_columns(record))
+    _UPDATE.run(tx, record_id=record.id, **_changing(record))
+    if (before.name_key, before.external_id) != (record.name_key, record.external_id):
+        _RENAME.run(tx, record_id=record.id, name_key=record.name_key, external_id=record.external_id)
     if before.emails != record.emails:
         tx.execute(delete(t.record_emails).where(t.record_emails.c.record_id == record.id))
         _write_emails(tx, record)
@@ -285,13 +305,9 @@ def _made_way(tx: Tx, record_id: str) -> bool:
     return True
 
 
-def _columns(record: Record) -> dict[str, Any]:
+def _changing(record: Record) -> dict[str, Any]:
     return {
-        "connection": record.connection,
-        "resource_type": record.resource_type,
         "user_name": record.user_name,
-        "name_key": record.name_key,
-        "external_id": record.external_id,
         "is_active": record.is_active,
         "version": record.version,
         "body": dict(record.body),

@@ -12,6 +12,15 @@ from bridge.core.events import EventKind
 from bridge.store import cases
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
+
+_WITH_OUTCOME = Hot(
+    lambda person_id, target, outcome: (
+        select(t.cases.c.scope, t.cases.c.id)
+        .where(t.cases.c.person_id == person_id, t.cases.c.target == target, t.cases.c.outcome == outcome)
+        .order_by(t.cases.c.id)
+    )
+)
 
 
 def open_about(tx: Tx, target: str, scope: str, people: Collection[int]) -> dict[int, Case]:
@@ -25,13 +34,8 @@ def open_about(tx: Tx, target: str, scope: str, people: Collection[int]) -> dict
 
 def superseded(tx: Tx, by: Case) -> list[Case]:
     """The cases about a project or role that this one has superseded: the newest for each scope."""
-    query = (
-        select(t.cases.c.scope, t.cases.c.id)
-        .where(t.cases.c.person_id == by.person_id, t.cases.c.target == by.target)
-        .where(t.cases.c.outcome == superseded_by(by.id))
-        .order_by(t.cases.c.id)
-    )
-    newest = {row.scope: row.id for row in tx.execute(query)}
+    rows = _WITH_OUTCOME.rows(tx, person_id=by.person_id, target=by.target, outcome=superseded_by(by.id))
+    newest = {row.scope: row.id for row in rows}
     return [case for case in (cases.find(tx, number) for number in newest.values()) if case is not None]
 
 

@@ -213,6 +213,7 @@ cases = Table(
         sqlite_where=text("closed_at IS NOT NULL"),
         postgresql_where=text("closed_at IS NOT NULL"),
     ),
+    Index("ix_cases_person", "person_id", "target"),
     Index(
         "ix_cases_due",
         "target",

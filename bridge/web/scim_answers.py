@@ -6,7 +6,6 @@ Source: RFC 7644, sections 3.1, 3.12 and 8.1.
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from flask import Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bridge import ports
+from bridge.packing import packed
 from bridge.sources.scim.errors import NotFound, ScimError, TooLarge, TryAgain, Uniqueness, error_body
 from bridge.store.db import FAILURES
 
@@ -32,8 +32,7 @@ _DETAILS = {
 
 def answer(body: Mapping[str, Any] | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A SCIM answer; `None` means no body."""
-    text = "" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(text, status, dict(headers or {}), content_type=CONTENT_TYPE)
+    return Response(b"" if body is None else packed(body), status, dict(headers or {}), content_type=CONTENT_TYPE)
 
 
 def answer_to(error: Exception, *, kind: str) -> Response:

@@ -8,9 +8,11 @@ import time
 
 import pytest
 
+from bridge.store import audit, targets, turns
 from bridge.store import db as store
 from bridge.store import tables as t
-from bridge.store import targets
+from bridge.store.audit import Entry
+from bridge.store.transaction import Tx
 from tests.conftest import START
 
 
@@ -101,3 +103,148 @@ def test_nothing_is_committed_to_a_log_that_was_taken_away_and_what_it_held_is_k
     file.with_name("bridge.db-shm").unlink(missing_ok=True)
     with opened(file, 1.0).read() as tx:
         assert tx.rows("SELECT name FROM targets") == [("main",)]
+
+
+def together(ours: store.Database, writers: int, change, monkeypatch) -> list[BaseException | None]:
+    """Has that many threads write, the first one's turn lasting until all others wait for theirs; what each met."""
+    monkeypatch.setattr(turns, "LONGEST_SECONDS", 60.0)
+    met: list[BaseException | None] = [None] * writers
+    has_begun, are_waiting = threading.Event(), threading.Event()
+
+    def write(number: int) -> None:
+        try:
+            with ours.write() as tx:
+                if number == 0:
+                    has_begun.set()
+                    assert are_waiting.wait(30)
+                change(tx, number)
+        except Exception as error:
+            met[number] = error
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
+    for number, thread in enumerate(threads):
+        thread.start()
+        assert has_begun.wait(30)
+        while len(ours._turns._waiting) < number:
+            time.sleep(0.001)
+    are_waiting.set()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    return met
+
+
+def note(tx, number: int) -> None:
+    targets.ensure(tx, [f"t{number}"])
+    tx.audit(Entry(at=START, kind="test.change", actor="test", facts={"number": number}))
+
+
+@pytest.fixture
+def commits(monkeypatch) -> list[str]:
+    """Every COMMIT that is sent."""
+    sent = []
+    run = Tx.run
+
+    def noting(self, sql, given=()):
+        if sql == "COMMIT":
+            sent.append(sql)
+        return run(self, sql, given)
+
+    monkeypatch.setattr(Tx, "run", noting)
+    return sent
+
+
+def kept(ours: store.Database) -> set[str]:
+    with ours.read() as tx:
+        assert audit.verify(tx, ours.audit_key)[1] == ""
+        return set(tx.execute(t.targets.select()).scalars())
+
+
+def test_whoever_waits_for_the_turn_shares_the_commit(file, commits, monkeypatch):
+    ours = opened(file, 20.0)
+
+    assert together(ours, 6, note, monkeypatch) == [None] * 6
+
+    assert len(commits) == 1
+    assert kept(ours) == {f"t{n}" for n in range(6)}
+    ours.close()
+
+
+def test_a_change_that_fails_is_undone_alone(file, commits, monkeypatch):
+    ours = opened(file, 20.0)
+
+    def fail_third(tx, number: int) -> None:
+        note(tx, number)
+        if number == 3:
+            raise RuntimeError
+
+    met = together(ours, 6, fail_third, monkeypatch)
+
+    assert [type(each) for each in met] == [type(None)] * 3 + [RuntimeError] + [type(None)] * 2
+    assert len(commits) == 1
+    assert kept(ours) == {"t0", "t1", "t2", "t4", "t5"}
+    ours.close()
+
+
+def test_the_last_one_failing_leaves_the_others_durable(file, commits, monkeypatch):
+    ours = opened(file, 20.0)
+
+    def fail_last(tx, number: int) -> None:
+        note(tx, number)
+        if number == 3:
+            raise RuntimeError
+
+    met = together(ours, 4, fail_last, monkeypatch)
+
+    assert met[:3] == [None] * 3
+    assert kept(ours) == {"t0", "t1", "t2"}
+    ours.close()
+
+
+def test_when_the_shared_commit_fails_everybody_knows_and_nothing_is_kept(file, monkeypatch):
+    ours = opened(file, 20.0)
+    run = Tx.run
+
+    def failing(self, sql, given=()):
+        if sql == "COMMIT":
+            raise OSError(28, "No space left on device")
+        return run(self, sql, given)
+
+    monkeypatch.setattr(Tx, "run", failing)
+    met = together(ours, 4, note, monkeypatch)
+    monkeypatch.setattr(Tx, "run", run)
+
+    assert all(isinstance(each, store.FAILURES) for each in met)
+    assert kept(ours) == set()
+    with ours.write() as tx:
+        note(tx, 9)
+    assert kept(ours) == {"t9"}
+    ours.close()
+
+
+def test_when_the_database_takes_the_whole_transaction_away_nobody_is_told_success(file, monkeypatch):
+    ours = opened(file, 20.0)
+
+    def lose_it(tx, number: int) -> None:
+        note(tx, number)
+        if number == 2:
+            tx.run("ROLLBACK")  # as SQLite does by itself when the disk is full
+            raise RuntimeError
+
+    met = together(ours, 3, lose_it, monkeypatch)
+
+    assert [isinstance(each, store.FAILURES) for each in met] == [True, True, False]
+    assert kept(ours) == set()
+    ours.close()
+
+
+def test_nobody_waits_for_a_commit_that_was_left_to_somebody_who_gave_up(file, commits):
+    ours = opened(file, 20.0)
+    ours._turns._waiting.add(-1)  # counted, but never coming
+
+    with ours.write() as tx:
+        note(tx, 1)
+
+    assert len(commits) == 1
+    assert kept(ours) == {"t1"}
+    ours.close()

@@ -24,9 +24,19 @@ log = structlog.get_logger()
 
 
 def follow(
-    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime
+    bridge: Bridge,
+    tx: Tx,
+    event: IdentityEvent,
+    person: int,
+    to: Iterable[str],
+    now: datetime,
+    *,
+    is_noted: bool = False,
 ) -> set[str] | None:
-    """Keep the event and move the person's cases at those targets; the targets to wake, or `None` for a repeat."""
+    """Keep the event and move the person's cases at those targets; the targets to wake, or `None` for a repeat.
+
+    `is_noted`: the source's records have told already what the person is called.
+    """
     inbox_id = inbox.receive(tx, event, person)
     if inbox_id is None:
         return None
@@ -44,7 +54,7 @@ def follow(
         return set()
     if speaks and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
         is_activation = event.kind is EventKind.ACTIVATE
-        if not records.living_of_person(tx, person, event.source):  # a source that keeps records has noted them itself
+        if not is_noted and not records.living_of_person(tx, person, event.source):
             people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
         at = event.occurred_at
         people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)

@@ -85,7 +85,7 @@ def _change_user(
     is_active = _know(bridge, tx, connection, person, before, after, now)
     event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
     if event is not None:
-        return after, following.follow(bridge, tx, event, person, connection.targets, now) or set()
+        return after, following.follow(bridge, tx, event, person, connection.targets, now, is_noted=True) or set()
     if not is_active:
         return after, _look_again(tx, connection, open_cases, now)
     return after, set()
@@ -170,8 +170,8 @@ def _know(
     """
     record = after or before
     assert record is not None
-    is_new = people.note_record(tx, person, record, now)
     living = records.living_of_person(tx, person, connection.name)
+    is_new = people.note_record(tx, person, record, now, living=living)
     is_active = any(r.is_active for r in living)
     people.stand(tx, person, connection.name, is_out=not is_active, at=now)
     if is_active:

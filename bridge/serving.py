@@ -126,7 +126,7 @@ class ForwardedHeaders:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         sent = {name: environ.pop(name, "") for name in FORWARDED}
-        if self._is_trusted(environ.get("REMOTE_ADDR", "")):
+        if self._networks and self._is_trusted(environ.get("REMOTE_ADDR", "")):
             # Each proxy appends who spoke to it: the last one that is not ours is the client.
             for hop in reversed([part.strip() for part in sent["HTTP_X_FORWARDED_FOR"].split(",") if part.strip()]):
                 environ["REMOTE_ADDR"] = hop

@@ -36,6 +36,8 @@ from bridge.web import scim_bulk, scim_search
 from bridge.web.limits import Bucket
 from bridge.web.scim_answers import answer, answer_to, log_failure, taken
 
+MOST_OWN_URLS = 100
+_NAMES_US = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = structlog.get_logger()
 
@@ -79,6 +81,7 @@ class Scim:
         self._bridge = bridge
         self._public_url = public_url.rstrip("/")
         self._used: dict[str, datetime] = {}
+        self._own_urls: dict[tuple[str | None, ...], str] = {}
         self._limits = {name: Bucket(c.rate_limit) for name, c in bridge.connections.items() if c.rate_limit}
 
     def take_connection(self, _endpoint: str | None, values: dict[str, Any] | None) -> None:
@@ -96,19 +99,20 @@ class Scim:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
+        now = self._bridge.clock.now()
         with self._bridge.db.read() as tx:
-            name = tokens.connection_of(tx, digest, self._bridge.clock.now())
+            name = tokens.connection_of(tx, digest, now)
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
         g.connection = connection
-        self._note_use(digest)
+        self._note_use(digest, now)
         if limit := self._limits.get(connection.name):
             limit.take()
 
-    def _note_use(self, digest: str) -> None:
+    def _note_use(self, digest: str, now: datetime) -> None:
         """Keeps when a token was last used, to the minute. A store that takes no writes is the request's own affair."""
-        minute = self._bridge.clock.now().replace(second=0, microsecond=0)
+        minute = now.replace(second=0, microsecond=0)
         if self._used.get(digest) == minute:
             return
         try:
@@ -126,7 +130,7 @@ class Scim:
 
     def search(self, collection: str) -> Response:
         """A page of resources, or those that the filter chooses."""
-        asked = {name: request.args.get(name) for name in PARAMETERS}
+        asked = {name: value for name, value in request.args.items() if name in PARAMETERS}
         return self._search([resources.COLLECTIONS[collection]], asked)
 
     def search_by_post(self, collection: str | None = None) -> Response:
@@ -275,7 +279,16 @@ class Scim:
         raise NotOffered("There is no /Me here: the token is a connection's, and a connection is no User.")
 
     def _base_url(self) -> str:
-        return f"{self._public_url or request.url_root.rstrip('/')}/scim/v2/{g.connection.name}"
+        return f"{self._public_url or self._own_url()}/scim/v2/{g.connection.name}"
+
+    def _own_url(self) -> str:
+        """The address under which the client reached us: the same few for all requests, and each dear to make."""
+        said = tuple(request.environ.get(name) for name in _NAMES_US)
+        if said not in self._own_urls:
+            if len(self._own_urls) >= MOST_OWN_URLS:  # whoever sends made-up Host headers shall not fill the memory
+                self._own_urls.clear()
+            self._own_urls[said] = request.url_root.rstrip("/")
+        return self._own_urls[said]
 
     def _one(self, tx: Tx, record: Record) -> Response:
         wire = self._wires(tx, [record], _selection(request.args))[0]

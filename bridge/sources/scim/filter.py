@@ -18,7 +18,7 @@ from scim2_filter_parser.parser import SCIMParser, SCIMParserError
 from bridge.core.filter import And, Compare, Condition, Element, Not, Or
 from bridge.sources.scim.attributes import bound
 from bridge.sources.scim.errors import InvalidFilter
-from bridge.sources.scim.tokens import Literal, tokens_of
+from bridge.sources.scim.tokens import Literal, one_equality, tokens_of
 
 
 def condition(text: str, resource_type: str, beside: Sequence[str] = ()) -> Condition:
@@ -34,6 +34,8 @@ def parse(text: str) -> Condition:
 
     Raises: `InvalidFilter`.
     """
+    if (alone := one_equality(text)) is not None:
+        return Compare(attribute=alone[0], operator="eq", value=alone[1])
     tokens = tokens_of(text)
     try:
         # A parser keeps the state of its run in itself: two threads must never share one.

@@ -32,6 +32,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _LEXEME = re.compile(r'[ \t\r\n]+|"(?:[^"\\]|\\.)*"|[()\[\]]|[^\s()\[\]"]+', re.DOTALL)
 _PATH = re.compile(r"(?:([A-Za-z][\w.:-]*):)?([A-Za-z$][\w$-]*)(?:\.([A-Za-z$][\w$-]*))?", re.ASCII)
 _SUB = re.compile(r"\.([A-Za-z$][\w$-]*)", re.ASCII)
+_ONE_EQUALITY = re.compile(r'[ ]*([A-Za-z$][A-Za-z0-9_$-]*)[ ]+[Ee][Qq][ ]+"([^"\\\0\ud800-\udfff]*)"[ ]*')
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _AFTER = {"AND": "attribute", "OR": "attribute", "NOT": "attribute", "PR": "joint"}
 _BRACKETS = {"(": "LPAREN", ")": "RPAREN", "[": "LBRACKET", "]": "RBRACKET"}
@@ -42,6 +43,19 @@ class Literal(str):
 
     __slots__ = ("json",)
     json: Any
+
+
+def one_equality(text: str) -> tuple[str, Literal] | None:
+    """Attribute and value of `NAME eq "VALUE"`, which the parser would give too: what is asked before every create.
+
+    `None` for anything that is not as plain as that. The parser takes 85 µs for it, this one.
+    """
+    match = _ONE_EQUALITY.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
+    if match is None:
+        return None
+    literal = Literal(match[2])
+    literal.json = match[2]
+    return match[1].lower(), literal
 
 
 def tokens_of(text: str) -> Iterator[Token]:

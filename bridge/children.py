@@ -102,10 +102,16 @@ class Child:
                 return
 
     def read(self) -> None:
-        """Take what the child said on its link."""
-        if self.link and self.link.recv(1) == READY:
+        """Take what the child said on its link; a child that was killed with something unread resets it."""
+        if self.link is None:
+            return
+        try:
+            said = self.link.recv(1)
+        except ConnectionError:
+            said = b""
+        if said == READY:
             self.is_ready = True
-        elif self.link:
+        else:
             self.forget_link()
 
     def forget_link(self) -> None:

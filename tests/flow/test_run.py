@@ -16,6 +16,7 @@ from typing import IO
 
 import pytest
 
+from bridge.children import Child
 from tests.trees import PACKAGE, Client, Run, answer, are_steady, children, command, is_alive, wait_until
 
 pytestmark = pytest.mark.process
@@ -324,3 +325,15 @@ def test_a_store_of_a_newer_version_is_left_alone_and_no_service_manager_starts_
     )
     assert done.returncode == 2
     assert "its schema is 0999, and this version of the bridge knows" in done.stderr
+
+
+def test_a_child_that_is_killed_before_it_read_what_it_was_told_ends_nobody_else():
+    """Its link is reset then, and not just closed: the supervisor ended with it."""
+    theirs: list[socket.socket] = []
+    child = Child("web", lambda link: theirs.append(link.dup()) or 0)
+    child.start()
+    child.go()
+    theirs[0].close()
+    child.read()
+    assert child.link is None
+    assert not child.is_ready

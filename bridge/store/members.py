@@ -20,6 +20,9 @@ from bridge.store.hot import Hot
 MOST_AT_ONCE = 500
 """Rows in one statement; databases have limits."""
 
+LONGEST_ACCOUNT = 64
+"""Characters of an account's id; PostHog's have 36, and a stranger one must never keep a look from being kept."""
+
 LONGEST = 320
 """Characters of an address or a name; longer ones are cut."""
 
@@ -60,6 +63,7 @@ def difference(tx: Tx, target: str, organization: Organization) -> Difference:
             level=m.level,
         )
         for m in organization.members
+        if len(m.user_uuid) <= LONGEST_ACCOUNT
     }
     return Difference(
         gone=tuple(sorted(before.keys() - after.keys())),

@@ -213,6 +213,11 @@ class TestTheMembersThatAreKept:
 
         assert kept in {m.email for m in members.kept(tx, "main")}
 
+    def test_an_account_whose_id_is_no_uuid_is_left_out(self, tx):
+        look(tx, member("x" * 70, email="odd@example.com"))
+
+        assert [m.user_uuid for m in members.kept(tx, "main")] == ["u-bridge"]
+
     def test_targets_that_are_no_longer_configured_are_forgotten(self, tx):
         look(tx, member("maya"))
         members.forget_others(tx, ["eu", "main"])

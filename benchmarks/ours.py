@@ -6,7 +6,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,13 @@ class Ours:
     settings: config.Settings
     bridge: Bridge
     users: int = 0
-    token: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+    """By connection."""
+
+    @property
+    def token(self) -> str:
+        """The token of connection `okta`."""
+        return self.tokens["okta"]
 
     @property
     def data(self) -> Path:
@@ -110,7 +116,8 @@ def made(
     bridge = bootstrap.build(settings, bell=NoBell())
     ours = Ours(folder=folder, settings=settings, bridge=bridge)
     with bridge.db.write() as tx:
-        ours.token = tokens.create(tx, "okta", bridge.clock.now())
+        for connection in settings.connections:
+            ours.tokens[connection] = tokens.create(tx, connection, bridge.clock.now())
     yield ours
     bridge.db.close()
 

@@ -43,7 +43,7 @@ def recovery(plan: Plan) -> Iterator[Row]:
         ("the fork that does the job", Tree.kill_forks, True),
         ("a worker whose fork does the job", Tree.kill_busy_worker, True),
         ("a worker and the fork that does its job", Tree.kill_busy_worker_and_fork, True),
-        ("supervisor, and the next start", Tree.start_again, True),
+        ("supervisor, with the next start", Tree.start_again, False),
     )
     with (
         posthog.served(members=4 * len(kinds) * plan.recoveries) as other_side,

@@ -19,57 +19,65 @@ from bridge.store import tables as t
 from bridge.worker import RedisBell
 
 LIMIT_SECONDS = 20
-CROWD = 5
-"""Members for each person who is timed: as many leave as are timed in two ways, and most stay."""
+MEMBERS = 60
+"""In each organization: how long a look takes depends on it."""
+LEAVERS = 30
+"""Of them leave, half of them in each of the two ways; the next ones leave an organization of their own."""
 PAUSE_SECONDS = 0.05
 """Between two people, so that the worker of the one before waits again; with as much again at random."""
 
 
 def removal(plan: Plan) -> Iterator[Row]:
     """From the bell to the DELETE, and from the identity provider's request to the removal."""
+    each = min(plan.samples, LEAVERS // 2)
+    others = [f"other{number}" for number in range(1, -(-plan.samples // each))]
     with (
-        posthog.served(members=CROWD * plan.samples) as other_side,
+        posthog.served(others, members=MEMBERS) as other_side,
         plan.folder() as folder,
-        ours.made(folder, settle="0s", url=other_side.url) as bridge,
+        ours.made(folder, settle="0s", url=other_side.url, others=other_side.organizations) as bridge,
     ):
+        people = {}
         with ours.batch(bridge.bridge) as fast:
-            people = [ours.hire(fast, "okta", address) for address in other_side.members["main"][: 2 * plan.samples]]
+            for target, connection in {"main": "okta", **dict(zip(others, others, strict=True))}.items():
+                leavers = other_side.members[target][: 2 * each]
+                people[target] = [ours.hire(fast, connection, address) for address in leavers]
         with process.program(bridge.command("run", "--port", "0"), bridge.log, cores=machine.CORES) as run:
             process.first_line(run, bridge.log)
             told = json.loads((bridge.data / "run.json").read_text())
             bell = RedisBell(queue_server.url(bridge.data))
-            headers = {"Authorization": f"Bearer {bridge.token}", "Content-Type": "application/scim+json"}
-            with httpx.Client(base_url=told["scim"]["okta"]["url"], headers=headers) as client:
+            with httpx.Client(headers={"Content-Type": "application/scim+json"}) as client:
 
-                def ring(record: Record) -> float:
+                def ring(target: str, record: Record) -> float:
                     ours.leave(bridge.bridge, record)
                     began = time.perf_counter()
-                    bell.ring("main")
+                    bell.ring(target)
                     return began
 
-                def request(record: Record) -> float:
+                def request(_target: str, record: Record) -> float:
+                    url = told["scim"][record.connection]["url"]
                     operation = {"op": "replace", "path": "active", "value": False}
+                    body = {"schemas": [PATCH_OP], "Operations": [operation]}
+                    headers = {"Authorization": f"Bearer {bridge.tokens[record.connection]}"}
                     began = time.perf_counter()
-                    answer = client.patch(
-                        f"/Users/{record.id}", json={"schemas": [PATCH_OP], "Operations": [operation]}
-                    )
-                    answer.raise_for_status()
+                    client.patch(f"{url}/Users/{record.id}", json=body, headers=headers).raise_for_status()
                     return began
 
-                asked = _each(bridge, people[: plan.samples], ring, other_side.asked)
+                asked = [t for n, p in people.items() for t in _each(bridge, n, p[:each], ring, other_side.asked)]
                 yield _row("from the bell to the DELETE", asked)
-                removed = _each(bridge, people[plan.samples :], request, other_side.removed)
+                removed = [
+                    t for n, p in people.items() for t in _each(bridge, n, p[each:], request, other_side.removed)
+                ]
                 yield _row("from the IdP's request to the removal", removed)
 
 
 def _each(
-    bridge: ours.Ours, people: Sequence[Record], begin: Callable[[Record], float], seen: list[float]
+    bridge: ours.Ours, target: str, people: Sequence[Record], begin: Callable[[str, Record], float], seen: list[float]
 ) -> list[float]:
     """Milliseconds from each person's beginning to what is seen of it."""
     took = []
     for record in people:
         known = len(seen)
-        began = begin(record)
+        began = begin(target, record)
         _until(lambda known=known: len(seen) > known)  # type: ignore[misc]
         took.append((seen[known] - began) * 1000)
         _until(lambda: _is_quiet(bridge))
@@ -80,7 +88,7 @@ def _each(
 def _is_quiet(bridge: ours.Ours) -> bool:
     """Whether no worker has the claim and nothing is due."""
     with bridge.bridge.db.read() as tx:
-        claim = tx.execute(t.targets.select().with_only_columns(t.targets.c.claim_token)).scalar_one()
+        claim = any(tx.execute(t.targets.select().with_only_columns(t.targets.c.claim_token)).scalars())
         due = tx.execute(t.cases.select().where(t.cases.c.due_at <= bridge.bridge.clock.now())).first()
     return not claim and due is None
 
@@ -95,4 +103,4 @@ def _until(holds: Callable[[], bool]) -> None:
 
 def _row(what: str, took: Sequence[float]) -> Row:
     values = {"p50 ms": [quantile(took, 0.5)], "p99 ms": [quantile(took, 0.99)], "max ms": [max(took)]}
-    return Row(part="removal", what=what, values=values, note=f"{len(took)} people")
+    return Row(part="removal", what=what, values=values, note=f"{len(took)} people, {MEMBERS} members")

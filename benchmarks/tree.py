@@ -60,6 +60,7 @@ def _running(folder: Path, data: str, environ: dict[str, str]) -> Iterator[float
     command = [base, "-m", "bridge", "run", "--port", "0", "--data", str(folder / data)]
     log = folder / "log"
     given = os.environ | {"PYTHONPATH": str(ROOT)} | environ
+    given.pop("PYTHONDONTWRITEBYTECODE", None)  # as some containers set it: then no start is ever a later one
     began = time.perf_counter()
     with process.program(command, log, cores=machine.CORES, environ=given) as run:
         process.first_line(run, log)

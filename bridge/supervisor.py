@@ -201,7 +201,6 @@ class Tree:
                     tokens.revoke_all(tx, connection, bridge.clock.now())
                     self._tokens[connection] = tokens.create(tx, connection, bridge.clock.now())
         worker.prepare(bridge)
-        bridge.db.close()
         files = (self.data_dir / "run.lock", bridge.db.file)
         self._opened = {file: file.stat().st_ino for file in files if file}
 

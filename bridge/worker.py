@@ -278,8 +278,8 @@ def _queue(url: str, timeout_seconds: float | None = None) -> Queue:
 
 
 def prepare(bridge: Bridge) -> None:
-    """Do before the fork what each job would else do again: imports, and the clients of the targets, none connected."""
-    from bridge import reconcile  # noqa: F401 - so that no fork imports it
+    """Do before the fork what each job would else do again: imports, the clients of the targets, a pass. Leaves the store closed."""
+    from bridge import warming
 
     wire(bridge)
     for target in bridge.targets:
@@ -287,6 +287,8 @@ def prepare(bridge: Bridge) -> None:
             bridge.remote(target)
         except Exception as error:  # noqa: BLE001 - a missing key pauses that target when a pass meets it
             log.warning("target_not_ready", target=target, error=str(error))
+    warming.warm_up(bridge)
+    bridge.db.close()  # no open file of SQLite's may come into a fork
     gc.collect()
     # What is there before the fork stays shared: the collector would touch, and so copy, every page.
     gc.freeze()

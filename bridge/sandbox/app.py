@@ -10,13 +10,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from bridge.sandbox import bodies, invites, members, organizations
 from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.gate import Endpoint, admit, authenticate
+from bridge.sandbox.paging import Written
 from bridge.sandbox.records import Call
 from bridge.sandbox.world import World
 
@@ -56,6 +57,7 @@ def create_app(world: World) -> Flask:
 def _view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
     def view(**lookups: str) -> Response:
         call, action = admit(world, request, endpoint, lookups)
+        g.key_label = call.key.label
         return _answer(*action.run(call))
 
     return view
@@ -64,7 +66,8 @@ def _view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
 def _answer(status: int, body: Any) -> Response:
     if body is None:
         return Response(status=status)
-    return Response(json.dumps(body), status=status, content_type="application/json")
+    text = body if isinstance(body, Written) else json.dumps(body)
+    return Response(text, status=status, content_type="application/json")
 
 
 def _refused(error: ApiError) -> Response:
@@ -98,6 +101,8 @@ def _logged(world: World) -> Callable[[Response], Response]:
 
 
 def _key_label(world: World) -> str:
+    if "key_label" in g:
+        return str(g.key_label)
     try:
         key, _ = authenticate(world, request)
     except ApiError:

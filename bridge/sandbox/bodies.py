@@ -6,6 +6,7 @@ Source: PostHog's OpenAPI description and serializers. May import: `records`, `w
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,6 +46,15 @@ def member(account: Account, membership: Membership) -> dict[str, Any]:
         "has_social_auth": account.has_social_auth,
         "last_login": time(account.last_login),
     }
+
+
+def member_text(world: World, account: Account, membership: Membership) -> str:
+    """The same as JSON text, made once for rows that did not change: the list is what everybody asks for all the time."""
+    seen = world.texts.get(membership.id)
+    if seen is None or seen[0] is not account or seen[1] is not membership:
+        seen = (account, membership, json.dumps(member(account, membership)))
+        world.texts[membership.id] = seen
+    return seen[2]
 
 
 def invite(world: World, row: Invite) -> dict[str, Any]:

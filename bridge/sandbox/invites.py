@@ -49,6 +49,9 @@ def delete_invite(call: Call) -> tuple[int, Any]:
     row = call.world.invites.get(wanted)
     if row is None or row.organization != call.here.id:
         raise not_found()
+    call.world.interrupted()
+    if row.id not in call.world.invites:
+        raise not_found()  # accepted meanwhile
     call.world.drop(row)
     return 204, None
 

@@ -14,7 +14,7 @@ from typing import Any
 from bridge.sandbox import bodies
 from bridge.sandbox.errors import broken, invalid, not_found
 from bridge.sandbox.gate import Action, Call, Endpoint
-from bridge.sandbox.paging import page
+from bridge.sandbox.paging import page, page_of_texts
 from bridge.sandbox.records import ADMIN, LEVELS, Account, Membership
 from bridge.sandbox.rules import check_edit, check_leave
 
@@ -25,7 +25,7 @@ SEARCH_MOST = 200
 def list_members(call: Call) -> tuple[int, Any]:
     """Members with active accounts, newest first. Members below admin may be shown only themselves."""
     asked = call.request.args
-    rows = visible(call)
+    rows = visible(call, has_guests=asked.get("include_guests") == "true")
     if not call.here.members_can_see_org_members and call.caller.level < ADMIN:
         rows = [(a, m) for a, m in rows if a.uuid == call.account.uuid]
     if "email" in asked:
@@ -34,13 +34,13 @@ def list_members(call: Call) -> tuple[int, Any]:
         rows = [(a, m) for a, m in rows if m.updated_at > _time(asked["updated_after"])]
     if asked.get("order") == "joined_at":
         rows.reverse()
-    shown = [bodies.member(a, m) for a, m in rows]
     search = asked.get("search", "")
     if len(search) > SEARCH_MOST:
         return 400, {"search": "Search query must be 200 characters or fewer."}
     if search:
-        shown = [{**row, "search_match_type": "exact"} for row in shown if _matches(row, search)]
-    return 200, page(call.request, shown)
+        found = [bodies.member(a, m) for a, m in rows if _matches(a, search)]
+        return 200, page(call.request, [{**row, "search_match_type": "exact"} for row in found])
+    return 200, page_of_texts(call.request, [bodies.member_text(call.world, a, m) for a, m in rows])
 
 
 def update_member(call: Call) -> tuple[int, Any]:
@@ -54,6 +54,10 @@ def update_member(call: Call) -> tuple[int, Any]:
     if level is not None:
         check_edit(call.caller, membership, level)
         membership = replace(membership, level=level, updated_at=call.world.now())
+        call.world.interrupted()
+        other = call.world.membership_of(account.uuid, call.here.id)
+        if other is not None and other.id != membership.id:
+            raise broken()  # removed and back meanwhile: one account cannot have two memberships here
         call.world.put(membership)
     return 200, bodies.member(account, membership)
 
@@ -63,6 +67,7 @@ def remove_member(call: Call) -> tuple[int, Any]:
     _, membership = found(call)
     check_edit(call.caller, membership)
     check_leave(membership)
+    call.world.interrupted()
     call.world.drop(membership)
     return 204, None
 
@@ -73,10 +78,15 @@ def github_login(call: Call) -> tuple[int, Any]:
     return 200, {"github_login": None}
 
 
-def visible(call: Call) -> list[tuple[Account, Membership]]:
-    """The memberships that the API knows: none of deactivated accounts or internal bots."""
-    rows = call.world.members(call.here.id)
-    return [(a, m) for a, m in rows if a.is_active and not a.email.endswith("@posthogbot.user")]
+def visible(call: Call, *, has_guests: bool = False) -> list[tuple[Account, Membership]]:
+    """The memberships that the API knows: none of deactivated accounts or internal bots, and no guests' unless asked."""
+    return [
+        (account, membership)
+        for account, membership in call.world.members(call.here.id)
+        if account.is_active
+        and (has_guests or not membership.is_guest)
+        and not account.email.endswith("@posthogbot.user")
+    ]
 
 
 def found(call: Call) -> tuple[Account, Membership]:
@@ -116,10 +126,8 @@ def _level(body: Any) -> int | None:
     return named[str(level)]
 
 
-def _matches(row: dict[str, Any], search: str) -> bool:
-    user = row["user"]
-    text = f"{user['first_name']} {user['last_name']} {user['email']}".lower()
-    return search.lower() in text
+def _matches(account: Account, search: str) -> bool:
+    return search.lower() in f"{account.first_name} {account.last_name} {account.email}".lower()
 
 
 def _time(text: str) -> datetime:

@@ -6,6 +6,8 @@ library.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +17,13 @@ PAGE_SIZE = 100
 """Rows in a page when the caller asks for none."""
 
 
-def page(request: Request, rows: list[dict[str, Any]]) -> dict[str, Any]:
+class Written(str):
+    """JSON that is text already, to be sent as it is."""
+
+    __slots__ = ()
+
+
+def page(request: Request, rows: Sequence[Any]) -> dict[str, Any]:
     """One page of `rows`, with absolute links to its neighbours."""
     limit = _number(request.args.get("limit"), at_least=1, otherwise=PAGE_SIZE)
     offset = _number(request.args.get("offset"), at_least=0, otherwise=0)
@@ -26,6 +34,13 @@ def page(request: Request, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "previous": _link(request, limit, max(before, 0)) if offset > 0 else None,
         "results": rows[offset:after],
     }
+
+
+def page_of_texts(request: Request, rows: Sequence[str]) -> Written:
+    """The same of rows that are JSON already."""
+    shown = page(request, rows)
+    texts = shown.pop("results")
+    return Written(f'{json.dumps(shown)[:-1]}, "results": [{", ".join(texts)}]}}')
 
 
 def _link(request: Request, limit: int, offset: int) -> str:

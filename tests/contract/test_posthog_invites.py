@@ -109,6 +109,14 @@ def test_an_invite_accepted_before_its_deletion_is_not_found_and_the_person_is_i
     assert NEW in side.emails()
 
 
+def test_an_invite_accepted_during_its_deletion_is_not_found_either(side):
+    """DELETE /invites/{id}/."""
+    invite = side.world.add_invite(NEW)
+    side.world.interrupt(lambda: side.world.accept_invite(invite.id))
+    assert says(side.api(ADA).delete(f"{HOME}/invites/{invite.id}/")) == missing()
+    assert NEW in side.emails()
+
+
 def test_invites_of_forgotten_people_have_no_creator(side):
     side.world.add_invite(NEW, created_at=side.clock.now() + timedelta(seconds=1))
     assert rows(side)[0]["created_by"] is None

@@ -191,3 +191,50 @@ class TestComingBack:
             side.world.accept_invite(side.world.add_invite(MAYA).id)
         with pytest.raises(InviteRefused, match="not valid"):
             side.world.accept_invite("gone")
+
+
+def test_guests_are_left_out_of_the_list_and_of_the_lookup_for_removal(side):
+    """GET /members/ and DELETE /members/{uuid}/ in versions that have guest memberships."""
+    side.world.make_guest(MAYA)
+    assert MAYA not in listed(side)
+    assert MAYA in listed(side, include_guests="true")
+    assert says(side.api(ADA).delete(side.path(MAYA))) == missing()
+
+
+def test_an_account_that_is_active_again_is_a_member_as_before(side):
+    side.world.deactivate(MAYA)
+    side.world.activate(MAYA)
+    assert MAYA in listed(side)
+
+
+def test_a_level_written_during_a_removal_brings_the_removed_member_back(side):
+    """PATCH /members/{uuid}/ reads, checks and writes the whole row back, without a lock."""
+    side.world.interrupt(lambda: side.world.remove_member(MAYA))
+    assert side.api(ADA).patch(side.path(MAYA), json={"level": ADMIN}).status_code == 200
+    assert side.world.level_of(MAYA) == ADMIN
+
+
+def test_an_owner_demoted_between_read_and_write_is_what_the_last_writer_says(side):
+    """PATCH /members/{uuid}/: the row that was read before is saved whole."""
+    grace = "grace.lindqvist@example.com"
+    side.world.interrupt(lambda: side.world.set_level(grace, MEMBER))
+    assert side.api(BRIDGE).patch(side.path(grace), json={"level": ADMIN}).status_code == 200
+    assert side.world.level_of(grace) == ADMIN
+
+
+def test_an_owner_made_during_a_removal_is_removed_all_the_same(side):
+    """DELETE /members/{uuid}/ checks the level that it has read."""
+    side.world.interrupt(lambda: side.world.set_level(MAYA, OWNER))
+    assert side.api(ADA).delete(side.path(MAYA)).status_code == 204
+    assert side.world.level_of(MAYA) is None
+
+
+def test_a_member_who_came_back_during_a_change_of_level_has_one_membership(side):
+    def out_and_in():
+        side.world.remove_member(MAYA)
+        side.world.login(MAYA)
+
+    side.world.interrupt(out_and_in)
+    assert side.api(ADA).patch(side.path(MAYA), json={"level": ADMIN}).status_code == 500
+    assert side.emails().count(MAYA) == 1
+    assert side.world.level_of(MAYA) == MEMBER

@@ -63,6 +63,27 @@ def test_a_saved_world_comes_back_whole(clock, tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["world.json"]
 
 
+def test_a_world_saved_by_an_older_version_is_loaded_with_what_it_had(clock, tmp_path):
+    """The first version saved six tables, and fewer fields in each."""
+    path = tmp_path / "world.json"
+    world = default_world(clock.now, "phx_key", path=path)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    old = {name: saved[name] for name in ("organizations", "accounts", "memberships", "invites", "keys", "domains")}
+    for rows, newer in (
+        ("organizations", "features"),
+        ("memberships", "is_guest"),
+        ("invites", "private_project_access"),
+    ):
+        for row in old[rows]:
+            del row[newer]
+    path.write_text(json.dumps(old, indent=1), encoding="utf-8")
+    again = World.load(path, clock.now)
+    assert [a.email for a, _ in again.members()] == [a.email for a, _ in world.members()]
+    assert again.projects == {}
+    again.remove_member(MAYA)
+    assert World.load(path, clock.now).level_of(MAYA) is None
+
+
 def test_a_saved_world_holds_no_key(clock, tmp_path):
     default_world(clock.now, "phx_key_of_the_bridge", path=tmp_path / "world.json")
     assert "phx_key_of_the_bridge" not in (tmp_path / "world.json").read_text(encoding="utf-8")

@@ -14,15 +14,22 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from bridge.sandbox import bodies, invites, members, organizations
+from bridge.sandbox import bodies, invites, members, organizations, projects, roles
 from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.gate import Endpoint, admit, authenticate
+from bridge.sandbox.journal import Actor, acting
 from bridge.sandbox.paging import Written
 from bridge.sandbox.records import Call
 from bridge.sandbox.world import World
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Every method reaches the gate, which knows what to refuse."""
+
+
+ENDPOINTS = tuple(
+    endpoint for part in (invites, members, organizations, projects, roles) for endpoint in part.ENDPOINTS
+)
+"""Every path of PostHog's that the sandbox plays."""
 
 
 class Segment(BaseConverter):
@@ -37,7 +44,7 @@ def create_app(world: World) -> Flask:
     app.url_map.converters["seg"] = Segment
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for endpoint in (*invites.ENDPOINTS, *members.ENDPOINTS, *organizations.ENDPOINTS):
+    for endpoint in ENDPOINTS:
         app.add_url_rule(
             endpoint.rule,
             endpoint=endpoint.rule,
@@ -51,14 +58,33 @@ def create_app(world: World) -> Flask:
     app.register_error_handler(ApiError, _refused)
     app.register_error_handler(HTTPException, _no_route)
     app.after_request(_logged(world))
+    app.wsgi_app = _environments_are_projects(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _environments_are_projects(inner: Callable[..., Any]) -> Callable[..., Any]:
+    """As PostHog's middleware has it, `/api/environments/` is another name of `/api/projects/`."""
+
+    def rewritten(environ: dict[str, Any], start_response: Any) -> Any:
+        path = str(environ.get("PATH_INFO", ""))
+        if path.startswith("/api/environments/"):
+            environ["PATH_INFO"] = path.replace("/api/environments/", "/api/projects/", 1)
+        return inner(environ, start_response)
+
+    return rewritten
 
 
 def _view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
     def view(**lookups: str) -> Response:
         call, action = admit(world, request, endpoint, lookups)
         g.key_label = call.key.label
-        return _answer(*action.run(call))
+        actor = Actor(
+            user=call.account.uuid,
+            client=request.headers.get("x-posthog-client"),
+            ip_address=request.headers.get("X-Forwarded-For", request.remote_addr or "").partition(",")[0] or None,
+        )
+        with acting(actor):
+            return _answer(*action.run(call))
 
     return view
 

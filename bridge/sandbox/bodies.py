@@ -7,10 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.sandbox.records import Account, Domain, Invite, Key, Membership, Organization
+from bridge.sandbox.records import (
+    AccessControl,
+    Account,
+    Domain,
+    Invite,
+    Key,
+    Membership,
+    Organization,
+    Project,
+    Role,
+    RoleMembership,
+)
 from bridge.sandbox.world import World
 
 
@@ -71,12 +83,75 @@ def invite(world: World, row: Invite) -> dict[str, Any]:
         "created_at": time(row.created_at),
         "updated_at": time(row.updated_at),
         "message": row.message,
-        "private_project_access": [],
+        "private_project_access": [dict(wanted) for wanted in row.private_project_access],
     }
 
 
-def organization(world: World, row: Organization, caller: Membership | None) -> dict[str, Any]:
-    """An organization as its member sees it."""
+def project(world: World, row: Project) -> dict[str, Any]:
+    """One project. Its token is public by nature: it stands in every page that sends events."""
+    return {
+        "id": row.id,
+        "uuid": str(uuid.uuid5(uuid.UUID(row.organization), f"project {row.id}")),
+        "organization": row.organization,
+        "organization_id": row.organization,
+        "project_id": row.id,
+        "api_token": f"phc_{hashlib.sha256(f'{row.organization} {row.id}'.encode()).hexdigest()[:43]}",
+        "name": row.name,
+        "created_at": time(row.created_at),
+        "completed_snippet_onboarding": True,
+        "has_completed_onboarding_for": {},
+        "ingested_event": True,
+        "is_demo": False,
+        "timezone": "UTC",
+        "access_control": any(
+            r.project == row.id and r.organization_member is None and r.role is None and r.access_level == "none"
+            for r in list(world.access_controls.values())
+        ),
+    }
+
+
+def access_control(row: AccessControl) -> dict[str, Any]:
+    """One rule. It is shown without an id, and PostHog never fills in who made it."""
+    return {
+        "access_level": row.access_level,
+        "resource": row.resource,
+        "resource_id": row.resource_id,
+        "organization_member": row.organization_member,
+        "role": row.role,
+        "created_by": None,
+        "created_at": time(row.created_at),
+        "updated_at": time(row.updated_at),
+    }
+
+
+def role_membership(world: World, row: RoleMembership) -> dict[str, Any]:
+    """One member in one role."""
+    account, membership = world.accounts[row.user], world.memberships.get(row.membership)
+    return {
+        "id": row.id,
+        "role_id": row.role,
+        "organization_member": None if membership is None else member(account, membership),
+        "user": basic_user(account),
+        "joined_at": time(row.joined_at),
+        "updated_at": time(row.updated_at),
+    }
+
+
+def role(world: World, row: Role, seats: list[RoleMembership]) -> dict[str, Any]:
+    """One role with those members."""
+    made_by = world.accounts.get(row.created_by) if row.created_by else None
+    return {
+        "id": row.id,
+        "name": row.name,
+        "created_at": time(row.created_at),
+        "created_by": None if made_by is None else basic_user(made_by),
+        "members": [role_membership(world, seat) for seat in seats],
+        "is_default": world.organizations[row.organization].default_role_id == row.id,
+    }
+
+
+def organization(world: World, row: Organization, caller: Membership | None, projects: list[Project]) -> dict[str, Any]:
+    """An organization as its member sees it, with the projects that the member may enter."""
     return {
         "id": row.id,
         "name": row.name,
@@ -86,9 +161,9 @@ def organization(world: World, row: Organization, caller: Membership | None) -> 
         "updated_at": time(row.created_at),
         "membership_level": caller.level if caller else None,
         "plugins_access_level": 3,
-        "teams": [],
-        "projects": [],
-        "available_product_features": [],
+        "teams": [project(world, p) for p in projects],
+        "projects": [project(world, p) for p in projects],
+        "available_product_features": [{"key": f, "name": f.replace("_", " ").capitalize()} for f in row.features],
         "is_member_join_email_enabled": True,
         "metadata": {},
         "customer_id": None,
@@ -99,7 +174,7 @@ def organization(world: World, row: Organization, caller: Membership | None) -> 
         "members_can_use_personal_api_keys": row.members_can_use_personal_api_keys,
         "members_can_see_org_members": row.members_can_see_org_members,
         "member_count": sum(1 for account, _ in world.members(row.id) if account.is_active),
-        "default_role_id": None,
+        "default_role_id": row.default_role_id,
         "is_active": row.is_active,
         "is_not_active_reason": row.is_not_active_reason,
         "is_pending_deletion": row.is_pending_deletion,
@@ -111,6 +186,7 @@ def user(world: World, account: Account) -> dict[str, Any]:
     rows = [m for m in list(world.memberships.values()) if m.user == account.uuid]
     homes = [_short(world.organizations[m.organization], m) for m in rows]
     current = next((h for h in homes if h["id"] == account.current_organization), None)
+    here = world.projects_in(current["id"]) if current else []
     return {
         "date_joined": time(account.date_joined),
         **basic_user(account),
@@ -122,7 +198,7 @@ def user(world: World, account: Account) -> dict[str, Any]:
         "is_2fa_enabled": account.is_2fa_enabled,
         "has_social_auth": account.has_social_auth,
         "has_sso_enforcement": False,
-        "team": None,
+        "team": None if not here else project(world, here[0]),
         "organization": current,
         "organizations": homes,
     }

@@ -1,8 +1,8 @@
 """Who is calling and whether they may: PostHog's checks, in PostHog's order.
 
-A key that is known, an action open to keys, an organization that exists, the key's restrictions, its scopes, its
-owner's membership, the organization's own rules, and last the throttle. Source: PostHog, posthog/api/routing.py,
-posthog/permissions.py, posthog/auth.py. May import: `errors`, `records`, `world`.
+A key that is known, an action open to keys, an organization or project that exists, the key's restrictions, its scopes,
+its owner's membership, the organization's own rules, the way into the project, and last the throttle. Source: PostHog,
+posthog/api/routing.py, posthog/permissions.py, posthog/auth.py. May import: `access`, `errors`, `records`, `world`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,32 @@ from typing import Any
 
 from flask import Request
 
-from bridge.sandbox.errors import NOT_OPEN_TO_KEYS, ApiError, denied, malformed, not_found, throttled, unauthenticated
-from bridge.sandbox.records import ADMIN, Account, Key, Membership, Organization
+from bridge.sandbox.access import level_in
+from bridge.sandbox.errors import (
+    NOT_OPEN_TO_KEYS,
+    ApiError,
+    denied,
+    invalid,
+    malformed,
+    not_found,
+    throttled,
+    unauthenticated,
+)
+from bridge.sandbox.records import ADMIN, Account, Key, Membership, Organization, Project
 from bridge.sandbox.world import World
 
+NO_ACCESS = "You don't have access to the project."
+"""What a project says to whoever may not enter it, member of its organization or not."""
 USED_AT_MOST_EVERY = timedelta(hours=1)
 """How often a key's `last_used_at` is written."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One request that passed the gate. `organization` and `membership` are `None` where the path names none."""
+    """One request that passed the gate. Without an organization or project in the path there is none, and no membership.
+
+    A path that names a project has the organization of that project.
+    """
 
     world: World
     request: Request
@@ -34,7 +49,10 @@ class Call:
     account: Account
     organization: Organization | None
     membership: Membership | None
+    project: Project | None = None
     lookup: str
+    within: str = ""
+    """What stands in the path between the organization and `lookup`: a role's id."""
 
     @property
     def here(self) -> Organization:
@@ -49,6 +67,13 @@ class Call:
         if self.membership is None:
             raise LookupError("This path names no organization.")
         return self.membership
+
+    @property
+    def inside(self) -> Project:
+        """The project in the path."""
+        if self.project is None:
+            raise LookupError("This path names no project.")
+        return self.project
 
     @property
     def body(self) -> Any:
@@ -72,11 +97,16 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """One path. A method without an action is refused to keys before anybody looks whether it exists."""
+    """One path. A method without an action is refused to keys before anybody looks whether it exists.
+
+    `switch`: the path exists only while that switch of the world is on. `opened_by`: keys may use it only then.
+    """
 
     rule: str
     actions: Mapping[str, Action]
     refusal: str = NOT_OPEN_TO_KEYS
+    switch: str = ""
+    opened_by: str = ""
 
 
 def admit(world: World, request: Request, endpoint: Endpoint, lookups: Mapping[str, str]) -> tuple[Call, Action]:
@@ -84,23 +114,29 @@ def admit(world: World, request: Request, endpoint: Endpoint, lookups: Mapping[s
 
     Raises: ApiError 401, 403, 404 or 429.
     """
+    if endpoint.switch and not getattr(world, endpoint.switch):
+        raise not_found("Endpoint not found.")
     key, account = authenticate(world, request)
     method = "GET" if request.method == "HEAD" else request.method
     action = endpoint.actions.get(method)
-    if action is None:
+    if action is None or (endpoint.opened_by and not getattr(world, endpoint.opened_by)):
         raise denied(endpoint.refusal)
-    organization = membership = None
+    organization = membership = project = None
     if "organization" in lookups:
         organization = _organization(world, account, lookups["organization"])
+    if "project" in lookups:
+        project = _project(world, account, lookups["project"])
+        organization = world.organizations[project.organization]
     # The account's own endpoints are exempt from a key's restriction to projects or organizations.
     if action.scope is not None and not action.scope.startswith("user:"):
-        _check_restrictions(key, organization)
+        _check_restrictions(key, organization, project)
     if action.scope is not None and not has_scope(key, action.scope):
         raise denied(f"API key missing required scope '{action.scope}'")
     if organization is not None:
-        membership = _membership(world, account, organization)
+        membership = _membership(world, account, organization, is_project=project is not None)
+    if project is not None and membership is not None and level_in(world, project, membership) == "none":
+        raise denied(NO_ACCESS)
     _check_throttle(world, key)
-    lookup = lookups.get("lookup", "")
     call = Call(
         world=world,
         request=request,
@@ -108,7 +144,9 @@ def admit(world: World, request: Request, endpoint: Endpoint, lookups: Mapping[s
         account=account,
         organization=organization,
         membership=membership,
-        lookup=lookup,
+        project=project,
+        lookup=lookups.get("lookup", ""),
+        within=lookups.get("within", ""),
     )
     return call, action
 
@@ -130,6 +168,26 @@ def authenticate(world: World, request: Request) -> tuple[Key, Account]:
         key = replace(key, last_used_at=now)
         world.put(key)
     return key, account
+
+
+def must_be_admin(call: Call) -> None:
+    """Return only if the caller is an admin or owner of the organization.
+
+    Raises: ApiError 403.
+    """
+    if call.caller.level < ADMIN:
+        raise denied("Your organization access level is insufficient.")
+
+
+def fields_of(call: Call) -> dict[str, Any]:
+    """The JSON body, an object.
+
+    Raises: ApiError 400.
+    """
+    body = call.body
+    if not isinstance(body, dict):
+        raise invalid("Invalid data. Expected a dictionary.")
+    return body
 
 
 def has_scope(key: Key, scope: str) -> bool:
@@ -171,17 +229,30 @@ def _organization(world: World, account: Account, lookup: str) -> Organization:
     return found
 
 
-def _check_restrictions(key: Key, organization: Organization | None) -> None:
-    if key.scoped_teams:
+def _project(world: World, account: Account, lookup: str) -> Project:
+    if lookup == "@current":
+        here = world.projects_in(account.current_organization or "")
+        found = here[0] if here else None
+    else:
+        found = world.projects.get(lookup)
+    if found is None:
+        raise not_found("Project not found.")
+    return found
+
+
+def _check_restrictions(key: Key, organization: Organization | None, project: Project | None) -> None:
+    if key.scoped_teams and project is None:
         raise denied("API keys with scoped projects are only supported on project-based endpoints.")
+    if key.scoped_teams and project is not None and project.id not in key.scoped_teams:
+        raise denied(f"API key does not have access to the requested project: ID {project.id}.")
     if key.scoped_organizations and organization and organization.id not in key.scoped_organizations:
         raise denied(f"API key does not have access to the requested organization: ID {organization.id}.")
 
 
-def _membership(world: World, account: Account, organization: Organization) -> Membership:
+def _membership(world: World, account: Account, organization: Organization, *, is_project: bool) -> Membership:
     membership = world.membership_of(account.uuid, organization.id)
     if membership is None:
-        raise denied()
+        raise denied(NO_ACCESS) if is_project else denied()
     if not organization.members_can_use_personal_api_keys and membership.level < ADMIN:
         raise denied(
             f"Organization '{organization.name}' does not allow using personal API keys. "

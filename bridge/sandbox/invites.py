@@ -37,7 +37,7 @@ def create_invites(call: Call) -> tuple[int, Any]:
     """Invite several people at once."""
     body = call.body
     if not isinstance(body, list):
-        raise invalid("Expected a list of items.", code="not_a_list", attr="non_field_errors")
+        raise invalid("Expected a list of items.", code="not_a_list")
     if len(body) > BULK_MOST:
         raise invalid("A maximum of 20 invites can be sent in a single request.", code="max_length")
     return 201, [bodies.invite(call.world, _create(call, one)) for one in body]
@@ -58,7 +58,7 @@ def delete_invite(call: Call) -> tuple[int, Any]:
 
 def _create(call: Call, body: Any) -> Invite:
     if not isinstance(body, dict):
-        raise invalid("Invalid data. Expected a dictionary.", attr="non_field_errors")
+        raise invalid("Invalid data. Expected a dictionary.")
     if "target_email" not in body:
         raise invalid("This field is required.", code="required", attr="target_email")
     address = str(body["target_email"]).strip()

@@ -114,7 +114,7 @@ def as_uuid(lookup: str) -> str:
 
 def _level(body: Any) -> int | None:
     if not isinstance(body, dict):
-        raise invalid("Invalid data. Expected a dictionary.", attr="non_field_errors")
+        raise invalid("Invalid data. Expected a dictionary.")
     if "level" not in body:
         return None
     level = body["level"]

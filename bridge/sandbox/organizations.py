@@ -1,7 +1,7 @@
 """What surrounds the members: the organization, its domains, the caller's account and the caller's key.
 
 Source: PostHog's OpenAPI description; posthog/api/personal_api_key.py. May import: `bodies`, `errors`, `gate`,
-`paging`.
+`paging`, `projects`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from bridge.sandbox import bodies
 from bridge.sandbox.errors import denied, not_found
 from bridge.sandbox.gate import Action, Call, Endpoint
 from bridge.sandbox.paging import page
+from bridge.sandbox.projects import visible
 
 ONLY_ITSELF = "This action does not support Personal API Key access"
 """What the keys endpoint says to a key that asks for anything but itself."""
@@ -24,13 +25,13 @@ def list_organizations(call: Call) -> tuple[int, Any]:
         membership = call.world.membership_of(call.account.uuid, row.id)
         is_within = not call.key.scoped_organizations or row.id in call.key.scoped_organizations
         if membership is not None and is_within:
-            shown.append(bodies.organization(call.world, row, membership))
+            shown.append(bodies.organization(call.world, row, membership, visible(call, row.id)))
     return 200, page(call.request, shown)
 
 
 def retrieve_organization(call: Call) -> tuple[int, Any]:
     """One organization with the caller's own level in it."""
-    return 200, bodies.organization(call.world, call.here, call.caller)
+    return 200, bodies.organization(call.world, call.here, call.caller, visible(call, call.here.id))
 
 
 def list_domains(call: Call) -> tuple[int, Any]:

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from bridge.sandbox import bodies, invites, members, organizations, projects, roles
+from bridge.sandbox import activity, bodies, invites, members, organizations, projects, roles
 from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.gate import Endpoint, admit, authenticate
 from bridge.sandbox.journal import Actor, acting
@@ -27,7 +27,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 ENDPOINTS = tuple(
-    endpoint for part in (invites, members, organizations, projects, roles) for endpoint in part.ENDPOINTS
+    endpoint for part in (activity, invites, members, organizations, projects, roles) for endpoint in part.ENDPOINTS
 )
 """Every path of PostHog's that the sandbox plays."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from bridge.sandbox.records import (
     AccessControl,
     Account,
+    Activity,
     Domain,
     Invite,
     Key,
@@ -147,6 +148,27 @@ def role(world: World, row: Role, seats: list[RoleMembership]) -> dict[str, Any]
         "created_by": None if made_by is None else basic_user(made_by),
         "members": [role_membership(world, seat) for seat in seats],
         "is_default": world.organizations[row.organization].default_role_id == row.id,
+    }
+
+
+def activity(world: World, row: Activity) -> dict[str, Any]:
+    """One row of the activity log."""
+    account = world.accounts.get(row.user) if row.user else None
+    return {
+        "id": row.id,
+        "user": None if account is None else basic_user(account),
+        "unread": True,
+        "team_id": row.project,
+        "organization_id": row.organization,
+        "was_impersonated": row.was_impersonated,
+        "is_system": row.is_system,
+        "client": row.client,
+        "ip_address": row.ip_address,
+        "activity": row.activity,
+        "item_id": row.item_id,
+        "scope": row.scope,
+        "detail": row.detail,
+        "created_at": time(row.created_at),
     }
 
 

@@ -64,6 +64,21 @@ def not_found(detail: str = "Not found.") -> ApiError:
     return ApiError(404, "invalid_request", "not_found", detail)
 
 
+def payment_required(feature: str) -> ApiError:
+    """402: the plan lacks it. Which `type` it has is not established; the error library falls back to this one.
+
+    The newest versions say "Audit logs requires a paid PostHog plan. Please upgrade to access this feature.".
+    """
+    name = feature.replace("_", " ").capitalize()
+    detail = f"{name} is part of the premium PostHog offering. "
+    return ApiError(
+        402,
+        "server_error",
+        "payment_required",
+        f"{detail}To use it, subscribe to PostHog Cloud with a generous free tier.",
+    )
+
+
 def throttled(wait_seconds: int, *, has_retry_after: bool) -> ApiError:
     """429. PostHog's error handler may lose the `Retry-After` header, so both forms exist."""
     unit = "second" if wait_seconds == 1 else "seconds"

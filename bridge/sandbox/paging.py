@@ -25,8 +25,8 @@ class Written(str):
 
 def page(request: Request, rows: Sequence[Any]) -> dict[str, Any]:
     """One page of `rows`, with absolute links to its neighbours."""
-    limit = _number(request.args.get("limit"), at_least=1, otherwise=PAGE_SIZE)
-    offset = _number(request.args.get("offset"), at_least=0, otherwise=0)
+    limit = number(request.args.get("limit"), at_least=1, otherwise=PAGE_SIZE)
+    offset = number(request.args.get("offset"), at_least=0, otherwise=0)
     after, before = offset + limit, offset - limit
     return {
         "count": len(rows),
@@ -52,9 +52,10 @@ def _link(request: Request, limit: int, offset: int) -> str:
     return f"{request.base_url}?{urlencode(sorted(query.items()))}"
 
 
-def _number(text: str | None, *, at_least: int, otherwise: int) -> int:
+def number(text: str | None, *, at_least: int, otherwise: int) -> int:
+    """The number in a query, or `otherwise` for whatever is none."""
     try:
-        number = int(text or "")
+        given = int(text or "")
     except ValueError:
         return otherwise
-    return number if number >= at_least else otherwise
+    return given if given >= at_least else otherwise

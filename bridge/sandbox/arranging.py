@@ -113,9 +113,12 @@ class Arranging(Tables):
         by: str | None = None,
         created_at: datetime | None = None,
         organization: str | None = None,
-        private_project_access: tuple[dict[str, Any], ...] = (),
+        **fields: Any,
     ) -> Invite:
-        """A new invite beside those that are there: older versions of PostHog left several per address."""
+        """A new invite beside those that are there: older versions of PostHog left several per address.
+
+        `fields`: `first_name`, `message`, `private_project_access`.
+        """
         inviter = self.account(by) if by else None
         at = created_at or self.now()
         row = Invite(
@@ -126,7 +129,7 @@ class Arranging(Tables):
             created_by=inviter.uuid if inviter else None,
             created_at=at,
             updated_at=at,
-            private_project_access=private_project_access,
+            **fields,
         )
         self.put(row)
         return row

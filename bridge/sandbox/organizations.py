@@ -1,18 +1,21 @@
 """What surrounds the members: the organization, its domains, the caller's account and the caller's key.
 
-Source: PostHog's OpenAPI description; posthog/api/personal_api_key.py. May import: `bodies`, `errors`, `gate`,
-`paging`, `projects`.
+Source: PostHog's OpenAPI description; posthog/api/personal_api_key.py, posthog/api/organization_domain.py. May import:
+`bodies`, `errors`, `gate`, `members`, `paging`, `projects`, `records`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bridge.sandbox import bodies
-from bridge.sandbox.errors import denied, not_found
-from bridge.sandbox.gate import Action, Call, Endpoint
+from bridge.sandbox.errors import denied, invalid, not_found
+from bridge.sandbox.gate import Action, Call, Endpoint, fields_of, must_be_admin
+from bridge.sandbox.members import as_uuid
 from bridge.sandbox.paging import page
 from bridge.sandbox.projects import visible
+from bridge.sandbox.records import Domain
 
 ONLY_ITSELF = "This action does not support Personal API Key access"
 """What the keys endpoint says to a key that asks for anything but itself."""
@@ -36,8 +39,39 @@ def retrieve_organization(call: Call) -> tuple[int, Any]:
 
 def list_domains(call: Call) -> tuple[int, Any]:
     """The organization's authentication domains."""
-    rows = [d for d in call.world.domains.values() if d.organization == call.here.id]
+    rows = sorted((d for d in call.world.domains.values() if d.organization == call.here.id), key=lambda d: d.domain)
     return 200, page(call.request, [bodies.domain(d) for d in rows])
+
+
+def retrieve_domain(call: Call) -> tuple[int, Any]:
+    """One of them."""
+    return 200, bodies.domain(_domain(call))
+
+
+def change_domain(call: Call) -> tuple[int, Any]:
+    """Switch just-in-time provisioning or enforced SSO on or off. For admins."""
+    must_be_admin(call)
+    row, body = _domain(call), fields_of(call)
+    changes = {name: body[name] for name in ("jit_provisioning_enabled", "sso_enforcement") if name in body}
+    is_jit = changes.get("jit_provisioning_enabled", False)
+    if not isinstance(is_jit, bool):
+        raise invalid("Must be a valid boolean.", code="invalid", attr="jit_provisioning_enabled")
+    if changes and not row.is_verified:
+        said = "This attribute cannot be updated until the domain is verified."
+        raise invalid(said, code="verification_required", attr=next(iter(changes)))
+    if is_jit and "automatic_provisioning" not in call.here.features:
+        said = "Automatic provisioning is not enabled for this organization."
+        raise invalid(said, code="feature_not_available", attr="jit_provisioning_enabled")
+    row = replace(row, **changes)
+    call.world.put(row)
+    return 200, bodies.domain(row)
+
+
+def _domain(call: Call) -> Domain:
+    row = call.world.domains.get(as_uuid(call.lookup))
+    if row is None or row.organization != call.here.id:
+        raise not_found()
+    return row
 
 
 def retrieve_user(call: Call) -> tuple[int, Any]:
@@ -67,6 +101,17 @@ ENDPOINTS = (
         rule="/api/organizations/<seg:organization>/domains/",
         actions={"GET": Action(run=list_domains, scope="organization:read")},
     ),
+    Endpoint(
+        rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/",
+        actions={
+            "GET": Action(run=retrieve_domain, scope="organization:read"),
+            "PATCH": Action(run=change_domain, scope="organization:write"),
+        },
+    ),
+    # No scope is declared for these.
+    Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/verify/", actions={}),
+    Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/scim/token/", actions={}),
+    Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/scim/logs/", actions={}),
     Endpoint(rule="/api/users/<seg:lookup>/", actions={"GET": Action(run=retrieve_user, scope="user:read")}),
     Endpoint(rule="/api/personal_api_keys/", actions={}, refusal=ONLY_ITSELF),
     Endpoint(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from bridge.sandbox import ADMIN, MEMBER, OWNER
 from tests.contract.conftest import HOME, denied, invalid, missing, says
 
 ADA = "lea.brandt@example.com"
 MAYA = "maya.okafor@example.com"
 NEW = "someone.new@example.com"
+NO_PROJECT = "Project does not exist on this organization, or it is private and you do not have access to it."
 
 
 def rows(side):
@@ -120,3 +123,68 @@ def test_an_invite_accepted_during_its_deletion_is_not_found_either(side):
 def test_invites_of_forgotten_people_have_no_creator(side):
     side.world.add_invite(NEW, created_at=side.clock.now() + timedelta(seconds=1))
     assert rows(side)[0]["created_by"] is None
+
+
+def test_an_invite_takes_projects_along_and_accepting_it_lets_the_person_in(side):
+    """POST invites/ with `private_project_access`: the rules are made when the invite is accepted."""
+    side.world.change_organization(features=("access_control",))
+    shop = side.world.add_project("Test shop")
+    side.world.set_access(shop.id, "none")
+    answer = invite(side, target_email=NEW, private_project_access=[{"id": shop.id, "level": "member"}])
+    assert answer.json()["private_project_access"] == [{"id": shop.id, "level": "member"}]
+    side.world.accept_invite(answer.json()["id"])
+    users = side.api(ADA).get(f"/api/projects/{shop.id}/users_with_access/").json()["users"]
+    mine = next(u for u in users if u["user_id"] == side.uuid(NEW))
+    assert (mine["access_level"], mine["access_source"]) == ("member", "explicit_member")
+
+
+def test_a_project_that_is_gone_when_the_invite_is_accepted_is_passed_over(side):
+    sent = side.world.add_invite(NEW, private_project_access=({"id": 9, "level": "member"},))
+    side.world.accept_invite(sent.id)
+    assert side.world.level_of(NEW) == MEMBER
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"id": 1}, "The field must be a list of dictionaries."),
+        ([7], "Each item in the list must be a dictionary."),
+        ([{"id": 1}], 'Each dictionary must contain "id" and "level" keys.'),
+        ([{"id": 1, "level": "member"}], NO_PROJECT),
+        ([{"id": "shop", "level": "owner"}], 'The "level" field must be a valid access level.'),
+        ([{"id": "private", "level": "member"}], NO_PROJECT),
+        (
+            [{"id": "half", "level": "admin"}],
+            "You cannot invite to a private project with a higher level than your own.",
+        ),
+    ],
+)
+def test_nobody_gives_away_a_project_that_is_not_theirs_to_give(side, wanted, said):
+    side.world.change_organization(features=("access_control",))
+    made = {name: side.world.add_project(name).id for name in ("shop", "private", "half")}
+    side.world.set_access(made["private"], "none")
+    side.world.set_access(made["half"], "member")
+    if isinstance(wanted, list):
+        wanted = [{**w, "id": made.get(w["id"], w["id"])} if isinstance(w, dict) else w for w in wanted]
+    answer = invite(side, by=MAYA, target_email=NEW, private_project_access=wanted)
+    assert says(answer) == invalid(said, attr="private_project_access")
+
+
+def test_members_invite_nobody_where_the_organization_says_so_and_the_plan_has_that_setting(side):
+    """The setting `members_can_invite` with the feature organization_invite_settings."""
+    side.world.change_organization(members_can_invite=False)
+    assert invite(side, by=MAYA, target_email=NEW).status_code == 201
+    side.world.change_organization(features=("organization_invite_settings",))
+    assert says(invite(side, by=MAYA, target_email=NEW)) == denied()
+    assert invite(side, target_email=NEW).status_code == 201
+
+
+def test_several_invites_are_looked_through_before_the_first_is_sent(side):
+    """POST invites/bulk/."""
+    api = side.api(ADA)
+    assert says(api.post(f"{HOME}/invites/bulk/", json={})) == invalid("Expected a list of items.", "not_a_list")
+    answer = api.post(f"{HOME}/invites/bulk/", json=[{"target_email": NEW}, {"target_email": "x"}])
+    assert answer.status_code == 400
+    assert side.world.invites_for(NEW) == []
+    api.post(f"{HOME}/invites/bulk/", json=[{"target_email": NEW}, {"target_email": MAYA}])
+    assert len(side.world.invites_for(NEW)) == 1

@@ -14,7 +14,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from bridge.sandbox import activity, bodies, invites, members, organizations, projects, roles
+from bridge.sandbox import activity, bodies, invites, leaks, members, organizations, persons, projects, resources, roles
 from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.gate import Endpoint, admit, authenticate
 from bridge.sandbox.journal import Actor, acting
@@ -26,9 +26,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Every method reaches the gate, which knows what to refuse."""
 
 
-ENDPOINTS = tuple(
-    endpoint for part in (activity, invites, members, organizations, projects, roles) for endpoint in part.ENDPOINTS
-)
+PARTS = (activity, invites, members, organizations, persons, projects, resources, roles)
+ENDPOINTS = tuple(endpoint for part in PARTS for endpoint in part.ENDPOINTS)
 """Every path of PostHog's that the sandbox plays."""
 
 
@@ -52,6 +51,7 @@ def create_app(world: World) -> Flask:
             methods=METHODS,
             provide_automatic_options=False,
         )
+    app.add_url_rule(leaks.RULE, view_func=_leaked(world), methods=METHODS)
     app.add_url_rule("/_sandbox/login", view_func=_login(world), methods=["POST"])
     app.add_url_rule("/_sandbox/calls", view_func=_calls(world), methods=["GET"])
     app.add_url_rule("/_sandbox/members", view_func=_members(world), methods=["GET"])
@@ -87,6 +87,13 @@ def _view(world: World, endpoint: Endpoint) -> Callable[..., Response]:
             return _answer(*action.run(call))
 
     return view
+
+
+def _leaked(world: World) -> Callable[[], Response]:
+    def leaked() -> Response:
+        return _answer(*leaks.report(world, request))
+
+    return leaked
 
 
 def _answer(status: int, body: Any) -> Response:

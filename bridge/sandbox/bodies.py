@@ -20,6 +20,7 @@ from bridge.sandbox.records import (
     Key,
     Membership,
     Organization,
+    Person,
     Project,
     Role,
     RoleMembership,
@@ -168,6 +169,19 @@ def activity(world: World, row: Activity) -> dict[str, Any]:
         "item_id": row.item_id,
         "scope": row.scope,
         "detail": row.detail,
+        "created_at": time(row.created_at),
+    }
+
+
+def person(row: Person) -> dict[str, Any]:
+    """One end user of the customer's product."""
+    return {
+        "id": row.id,
+        "uuid": row.id,
+        "type": "person",
+        "name": row.name or row.email,
+        "distinct_ids": list(row.distinct_ids),
+        "properties": {"email": row.email, **({"name": row.name} if row.name else {})},
         "created_at": time(row.created_at),
     }
 

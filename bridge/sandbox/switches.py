@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Switches:
     """The behaviours that differ between Cloud, self-hosted and older versions. The defaults are Cloud's in 2026."""
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,7 +52,11 @@ class Tables(Switches):
         self.now = now
         self.path = path
         self.throttle = Throttle()
+        self.leaks = Throttle(((10, timedelta(minutes=1)),))
+        """Counts reports of leaked keys, 10 a minute for each address."""
         self.calls: list[Call] = []
+        self.queued_deletions: list[tuple[int, str, datetime]] = []
+        """Project, person and time of each deletion of events that was ordered."""
         self.organizations: dict[str, Organization] = {}
         self.accounts: dict[str, Account] = {}
         self.memberships: dict[str, Membership] = {}

@@ -122,7 +122,7 @@ class World(Arranging):
                     for user in row.extra.get("subscribed_users", ())
                     if self.membership_of(user, home) is not None
                 ]
-            elif row.kind == "subscriptions" and row.extra.get("target_type") == "email":
+            elif row.kind == "subscriptions" and row.extra.get("target_type", "email") == "email":
                 to = str(row.extra.get("target_value", "")).split(",")
             else:
                 continue

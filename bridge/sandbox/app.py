@@ -14,7 +14,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
-from bridge.sandbox import activity, bodies, invites, leaks, members, organizations, persons, projects, resources, roles
+from bridge.sandbox import activity, invites, leaks, members, organizations, persons, projects, resources, roles
+from bridge.sandbox.doors import open_doors
 from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.gate import Endpoint, admit, authenticate
 from bridge.sandbox.journal import Actor, acting
@@ -24,8 +25,6 @@ from bridge.sandbox.world import World
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 """Every method reaches the gate, which knows what to refuse."""
-
-
 PARTS = (activity, invites, members, organizations, persons, projects, resources, roles)
 ENDPOINTS = tuple(endpoint for part in PARTS for endpoint in part.ENDPOINTS)
 """Every path of PostHog's that the sandbox plays."""
@@ -52,9 +51,7 @@ def create_app(world: World) -> Flask:
             provide_automatic_options=False,
         )
     app.add_url_rule(leaks.RULE, view_func=_leaked(world), methods=METHODS)
-    app.add_url_rule("/_sandbox/login", view_func=_login(world), methods=["POST"])
-    app.add_url_rule("/_sandbox/calls", view_func=_calls(world), methods=["GET"])
-    app.add_url_rule("/_sandbox/members", view_func=_members(world), methods=["GET"])
+    open_doors(app, world)
     app.register_error_handler(ApiError, _refused)
     app.register_error_handler(HTTPException, _no_route)
     app.after_request(_logged(world))
@@ -141,41 +138,3 @@ def _key_label(world: World) -> str:
     except ApiError:
         return ""
     return key.label
-
-
-def _login(world: World) -> Callable[[], Response]:
-    def login() -> Response:
-        asked = request.get_json(force=True, silent=True)
-        if not isinstance(asked, dict) or not isinstance(asked.get("email"), str):
-            return _answer(400, {"detail": 'Nobody logged in: send {"email": "..."}.'})
-        ended = world.login(asked["email"], provider=str(asked.get("provider") or "google-oauth2"))
-        return _answer(200, {"outcome": ended.outcome, "level": ended.level})
-
-    return login
-
-
-def _calls(world: World) -> Callable[[], Response]:
-    def calls() -> Response:
-        return _answer(200, {"count": len(world.calls), "results": [_call(c) for c in world.calls[-1000:]]})
-
-    return calls
-
-
-def _call(call: Call) -> dict[str, Any]:
-    return {
-        "method": call.method,
-        "path": call.path,
-        "query": call.query,
-        "status": call.status,
-        "key_label": call.key_label,
-        "at": bodies.time(call.at),
-    }
-
-
-def _members(world: World) -> Callable[[], Response]:
-    def members_now() -> Response:
-        rows = [{"email": a.email, "level": m.level, "uuid": a.uuid} for a, m in world.members()]
-        waiting = [{"email": i.target_email, "level": i.level, "id": i.id} for i in world.invites_in(world.home.id)]
-        return _answer(200, {"organization": world.home.name, "members": rows, "invites": waiting})
-
-    return members_now

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from bridge.core.organization import Organization
+from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import Step
 from bridge.core.policy import OnNoMatch, Policy
+from bridge.core.surroundings import Deeds, Gap, LeftBehind, Surroundings, Tracked
 
 if TYPE_CHECKING:
     from bridge.store.db import Database
@@ -77,6 +78,42 @@ class Target(Protocol):
 
     def check(self) -> tuple[Finding, ...]:
         """Whether the key can do its work, and how to mend what it cannot."""
+        ...
+
+    def surroundings(self, now: datetime) -> Surroundings:
+        """One wide look: settings, domains, projects, who gets into which and how, roles. Bounded, and never paced."""
+        ...
+
+    def left_behind(self, member: Member, now: datetime) -> LeftBehind:
+        """What the member made in all projects. May take minutes: it keeps below half of the key's throttle."""
+        ...
+
+    def deeds(self, user_uuid: str, since: datetime, until: datetime) -> Deeds:
+        """What an account did, as far as the activity log says; a plan without that log is a `Gap`."""
+        ...
+
+    def membership_changes(self, since: datetime, until: datetime) -> Deeds:
+        """Who joined, left or changed level, whoever did it; `Deed.name` is the member's address."""
+        ...
+
+    def tracked(self, email: str) -> tuple[tuple[Tracked, ...], tuple[Gap, ...]]:
+        """Where the customer's own product keeps profiles with that address; never a member's account."""
+        ...
+
+    def invite(
+        self,
+        email: str,
+        level: Level,
+        *,
+        first_name: str = "",
+        message: str = "",
+        projects: tuple[tuple[int, str], ...] = (),
+    ) -> Applied:
+        """Invite somebody, once; `projects` are private ones that the invite opens, each with `member` or `admin`."""
+        ...
+
+    def disable_jit(self, domain_id: str) -> Applied:
+        """Stop the domain from making members of people who log in."""
         ...
 
 

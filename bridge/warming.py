@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import structlog
 
@@ -21,7 +22,7 @@ from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import Step
 from bridge.core.policy import Mode, Policy
 from bridge.core.record import Record
-from bridge.ports import Applied, Bridge, Connection, Finding, KeyOwner, QueueState, TargetSettings
+from bridge.ports import Applied, Bridge, Connection, Finding, KeyOwner, QueueState, Target, TargetSettings
 from bridge.store import audit, targets
 from bridge.store.db import Database, Tx
 
@@ -75,7 +76,7 @@ def _practising(bridge: Bridge, tx: Tx) -> Bridge:
         connections={NOWHERE: Connection(name=NOWHERE, kind="scim", targets=(NOWHERE,))},
         targets={NOWHERE: TargetSettings(name=NOWHERE, kind="posthog", url="", organization_id="")},
         policies={NOWHERE: Policy(mode=Mode.ENFORCE, settle=timedelta(0))},
-        remote=lambda _name: nobody,
+        remote=lambda _name: cast(Target, nobody),  # it does what a removal asks, and nothing else will be asked
     )
 
 

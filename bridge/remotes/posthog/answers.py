@@ -24,6 +24,10 @@ class Throttled(Unavailable):
     """PostHog counts too many requests with this key."""
 
 
+class NoSuchPath(Unexpected):
+    """PostHog knows no such path: a wrong url, or a version without it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """A usable answer; `body` is `None` when there was none. Status 404 is left to the caller only after DELETE."""
@@ -35,13 +39,30 @@ class Answer:
 REFUSALS_OF_THE_KEY = (
     (r"does not support personal api key", remedies.NOT_OPEN),
     (r"scoped projects|access to the requested project", remedies.PROJECT_KEY),
+    (r"is invalid|authentication credentials|invalid token", remedies.KEY),
     (r"access to the requested organization", remedies.ORGANIZATION_KEY),
     (r"does not allow using personal api keys", remedies.KEYS_FORBIDDEN),
     (r"do not have permission to perform this action", remedies.NO_ACCESS),
 )
 """Texts of 403 that will meet every call alike, and their remedies."""
-LEVEL_RULES = r"you can only (edit|make|change)|you can't change your own|you cannot invite"
-"""Texts of 403 that are about one person."""
+REFUSALS = (
+    (
+        r"you can only (edit|make|change)|you can't change your own|you cannot invite|cannot edit other",
+        remedies.LEVEL_RULE,
+    ),
+    (r"only organization admins and owners|organization access level is insufficient", remedies.LEVEL_ADMIN),
+    (r"^must be \w+ to modify", remedies.LEVEL_PROJECT),
+    (r"don't have access to the project", remedies.LEVEL_PROJECT),
+    (r"role-based access|premium posthog offering|self-hosted licenses|not available on your plan", remedies.PLAN),
+    (r"as its owner", remedies.OWNER_STAYS),
+    (r"already belongs to the organization|already part of the role", remedies.THERE_ALREADY),
+    (r"a maximum of \d+ invites", remedies.FEWER),
+    (r"invalid organization member id|role does not exist|user does not exist|project not found", remedies.LOOK_AGAIN),
+    (r"to both a member and a role|invalid access level|search query must be|can only pass 1000", remedies.OURS),
+    (r"with organization memberships", remedies.ACCOUNT_STAYS),
+    (r"invite is intended for another|invite has expired|invite id is not valid", remedies.INVITE_ANEW),
+)
+"""Texts of refusals that are about one person, one project or the plan, and their remedies."""
 
 
 def read_answer(response: httpx.Response) -> Answer:
@@ -86,6 +107,11 @@ _SECRET = re.compile(r"ph[a-z]_\w+|bearer\s+\S+", re.IGNORECASE)
 def detail_of(body: Any) -> str:
     """The other side's words, at most 200 characters on one line; empty when it said nothing readable."""
     detail = body.get("detail") if isinstance(body, dict) else None
+    if detail is None and isinstance(body, dict) and len(body) == 1:
+        # Some refusals are a bare object with the field's name. Source: PostHog, posthog/api/organization_member.py.
+        name, said = next(iter(body.items()))
+        first = said[0] if isinstance(said, list) and said else said
+        detail = f"{name}: {first}" if isinstance(first, str) and " " in first else None
     if not isinstance(detail, str):
         return ""
     detail = _SECRET.sub("[redacted]", detail)
@@ -97,7 +123,6 @@ def _refusal(status: int, method: str, body: Any) -> BoundaryError:
     detail = detail_of(body)
     is_read = method == "GET"
     words = detail.lower()
-    remedy = remedies.REFUSED
     if status == 401:
         said = detail or "The key is not accepted."
         return Refused(status, said, remedy=remedies.KEY, is_target_wide=True)
@@ -106,14 +131,15 @@ def _refusal(status: int, method: str, body: Any) -> BoundaryError:
     if status == 404 and "organization not found" in words:
         return Refused(status, detail, remedy=remedies.ORGANIZATION_ID, is_target_wide=True)
     if status == 404 and "endpoint not found" in words:
-        return Unexpected(f"404 to {method}: PostHog does not know this path")
+        return NoSuchPath(f"404 to {method}: PostHog does not know this path")
     if not detail:
         return Unexpected(f"{status} to {method} without a detail text")
-    if status == 404:
-        remedy = remedies.GONE
-    elif "as its owner" in words:
-        remedy = remedies.OWNER_STAYS
-    return Refused(status, detail, remedy=remedy, is_target_wide=is_read)
+    otherwise = {402: remedies.PLAN, 404: remedies.GONE}.get(status, remedies.REFUSED)
+    return Refused(status, detail, remedy=_remedy(words, otherwise), is_target_wide=is_read)
+
+
+def _remedy(words: str, otherwise: str) -> str:
+    return next((remedy for pattern, remedy in REFUSALS if re.search(pattern, words)), otherwise)
 
 
 def _no_permission(detail: str, *, is_read: bool) -> Refused:
@@ -124,7 +150,7 @@ def _no_permission(detail: str, *, is_read: bool) -> Refused:
     for pattern, remedy in REFUSALS_OF_THE_KEY:
         if re.search(pattern, words):
             return Refused(403, detail, remedy=remedy, is_target_wide=True)
-    remedy = remedies.LEVEL_RULE if re.search(LEVEL_RULES, words) else remedies.REFUSED
+    remedy = _remedy(words, remedies.REFUSED)
     return Refused(403, detail or "No reason was given.", remedy=remedy, is_target_wide=is_read)
 
 

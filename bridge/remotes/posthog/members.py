@@ -1,6 +1,6 @@
 """Members as PostHog shows them, and the numbers of its levels.
 
-Source: PostHog, posthog/api/organization_member.py. May import: `client`, `lists`, `shapes`, `core`, `ports`.
+Source: PostHog, posthog/api/organization_member.py. May import: `lists`, `shapes`, `core`, `ports`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Any
 from bridge.core.organization import Level, Member
 from bridge.ports import Unexpected
 from bridge.remotes.posthog import shapes
-from bridge.remotes.posthog.client import PostHogClient
-from bridge.remotes.posthog.lists import whole_list
+from bridge.remotes.posthog.lists import Reads, whole_list
 
 WIRE_LEVELS = {Level.MEMBER: 1, Level.ADMIN: 8, Level.OWNER: 15}
 """PostHog's numbers for our levels."""
@@ -30,7 +29,7 @@ def level_at(row: Any, path: str, where: str) -> Level:
     return level
 
 
-def read_members(client: PostHogClient, organization_path: str, page_size: int) -> tuple[Member, ...]:
+def read_members(client: Reads, organization_path: str, page_size: int) -> tuple[Member, ...]:
     """All members, longest-standing first: whoever joins while we page comes last and shifts nobody.
 
     Raises: Unavailable, Refused, Unexpected.

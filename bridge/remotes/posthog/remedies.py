@@ -41,6 +41,31 @@ REFUSED = "Look at the text from PostHog; if it makes no sense to you, report it
 THROTTLED = "Wait. If it lasts, look which other scripts use this key, and give the bridge one of its own."
 UNREACHABLE = "See whether the target's url is right and reachable from here, and what PostHog's status page says."
 SHAPE = "Look whether the url really is PostHog's; if it is, report this together with the version."
+PLAN = (
+    "Nothing to set: the organization's PostHog plan does not have it. Look at it in PostHog by hand, or have the plan "
+    "changed (PostHog, Settings, Billing)."
+)
+OLDER = (
+    "Nothing to set: this version of PostHog does not offer it, or not at this address. Look at it in PostHog by hand; "
+    "a newer self-hosted version may have it."
+)
+LEVEL_PROJECT = (
+    "Make the key's account an owner of the organization: owners and admins may look into and change every project."
+)
+THERE_ALREADY = "Nothing to do: it is so already. The next look shows it."
+FEWER = "Invite fewer people at once; the bridge invites one at a time, so report this together with the version."
+LOOK_AGAIN = "Look again and repeat it: what it was about has gone or changed since the last look."
+OURS = "Please report it together with the version: the bridge should not have asked like this."
+ACCOUNT_STAYS = (
+    "PostHog deletes no account that is still a member somewhere; only its owner can, after leaving everywhere."
+)
+INVITE_ANEW = "Send a new invite; PostHog's are for one address and hold for three days."
+SHORTER = "Ask for a shorter stretch of time, or read the rest in PostHog (Settings, Activity logs)."
+CREATOR = "Look at them in PostHog by hand: this version does not say who made them."
+CERTIFICATE = (
+    "When this PostHog has a certificate of your own authority, name the authority's file in the target's ca_file; "
+    "otherwise see whether the url's host is the one in its certificate."
+)
 JIT = (
     "Set SSO enforcement for the domain, or switch just-in-time provisioning off (PostHog, Settings, Authentication "
     "domains). Until then the bridge watches and removes again."

@@ -31,6 +31,17 @@ def text(row: Any, path: str, where: str) -> str:
     return value
 
 
+def identifier(row: Any, path: str, where: str) -> str:
+    """The id at `path` as text: PostHog's are UUIDs for some rows and whole numbers for others.
+
+    Raises: Unexpected.
+    """
+    value = value_at(row, path)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return text(row, path, where)
+
+
 def number(row: Any, path: str, where: str) -> int:
     """The whole number at `path`.
 
@@ -42,14 +53,14 @@ def number(row: Any, path: str, where: str) -> int:
     return value
 
 
-def rows(body: Any, where: str) -> list[dict[str, Any]]:
-    """The `results` of a list.
+def rows(body: Any, where: str, path: str = "results") -> list[dict[str, Any]]:
+    """The objects of a list, in `results` unless it is said otherwise.
 
     Raises: Unexpected.
     """
-    results = value_at(body, "results")
+    results = value_at(body, path)
     if not isinstance(results, list) or not all(isinstance(row, dict) for row in results):
-        raise Unexpected(f"{where}.results should be a list of objects and is {_kind(results)}")
+        raise Unexpected(f"{where}.{path} should be a list of objects and is {_kind(results)}")
     return results
 
 

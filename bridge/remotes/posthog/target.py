@@ -1,7 +1,7 @@
 """`PostHogTarget`: one PostHog organization as the bridge's `Target`.
 
-Source: PostHog, posthog/api/organization_member.py and organization_invite.py. May import: the rest of this folder,
-`ports`, `core`.
+What it changes is here; what it reads, in the files named by meaning. Source: PostHog,
+posthog/api/organization_member.py and organization_invite.py. May import: the rest of this folder, `ports`, `core`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,22 @@ from typing import assert_never
 
 import httpx
 
-from bridge.core.organization import Level, Organization
+from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import CancelInvite, RemoveMember, SetLevel, Step
+from bridge.core.surroundings import Deeds, Gap, LeftBehind, Project, Surroundings, Tracked
 from bridge.ports import Applied, Finding, KeyOwner, Refused, Unexpected
 from bridge.remotes.http import Bearer, client
-from bridge.remotes.posthog import remedies, shapes
+from bridge.remotes.posthog import access, remedies, shapes
+from bridge.remotes.posthog.activity import read_deeds
+from bridge.remotes.posthog.asking import COLLECTION, WIDE_LOOK, Asking
 from bridge.remotes.posthog.check import findings
 from bridge.remotes.posthog.client import PostHogClient
-from bridge.remotes.posthog.invites import read_invites
+from bridge.remotes.posthog.domains import switch_jit_off
+from bridge.remotes.posthog.inventory import read_left_behind
+from bridge.remotes.posthog.invites import new_invite, read_invites
 from bridge.remotes.posthog.members import WIRE_LEVELS, read_members
+from bridge.remotes.posthog.persons import read_tracked
+from bridge.remotes.posthog.wide import look_around
 
 PAGE_SIZE = 500
 """Rows asked for in one page; PostHog sets no limit, and most organizations fit into one."""
@@ -106,6 +113,58 @@ class PostHogTarget:
     def check(self) -> tuple[Finding, ...]:
         """Whether the key can do its work. Reads only; never raises for what the other side says."""
         return findings(self._client, self._path)
+
+    def surroundings(self, now: datetime) -> Surroundings:
+        """One wide look; `wide` says how many calls it takes."""
+        return look_around(Asking(self._client, WIDE_LOOK), self._path, self._page_size, now)
+
+    def left_behind(self, member: Member, now: datetime) -> LeftBehind:
+        """What the member made in all projects: one call for each of 15 kinds in each project, and for each page."""
+        asking = Asking(self._client, COLLECTION)
+        resources = read_left_behind(asking, self._projects(asking), member, self._page_size)
+        return LeftBehind(taken_at=now, resources=resources, gaps=asking.gaps)
+
+    def deeds(self, user_uuid: str, since: datetime, until: datetime) -> Deeds:
+        """What an account did between the two times, both included."""
+        asking = Asking(self._client, COLLECTION)
+        return read_deeds(asking, self._path, since, until, user_uuid=_path_id(user_uuid))
+
+    def membership_changes(self, since: datetime, until: datetime) -> Deeds:
+        """Who joined, left or changed level between the two times, whoever did it."""
+        return read_deeds(Asking(self._client, COLLECTION), self._path, since, until)
+
+    def tracked(self, email: str) -> tuple[tuple[Tracked, ...], tuple[Gap, ...]]:
+        """Where the customer's own product keeps profiles with that address: one call for each project."""
+        asking = Asking(self._client, COLLECTION)
+        found = [self._tracked_in(asking, project, email) for project in self._projects(asking)]
+        return tuple(one for one in found if one is not None), asking.gaps
+
+    def invite(
+        self,
+        email: str,
+        level: Level,
+        *,
+        first_name: str = "",
+        message: str = "",
+        projects: tuple[tuple[int, str], ...] = (),
+    ) -> Applied:
+        """Invite somebody, once. PostHog deletes older invites to exactly that address, and refuses members."""
+        body = new_invite(email, WIRE_LEVELS[level], first_name=first_name, message=message, projects=projects)
+        answer = self._client.write("POST", f"{self._path}/invites/", body)
+        return Applied(status=answer.status)
+
+    def disable_jit(self, domain_id: str) -> Applied:
+        """Stop the domain from making members of people who log in; needs the scope `organization:write`."""
+        return switch_jit_off(self._client, self._path, _path_id(domain_id))
+
+    def _projects(self, asking: Asking) -> tuple[Project, ...]:
+        body = asking.get(f"{self._path}/")
+        return access.projects_within(body) or access.read_projects(asking, self._path, self._page_size)
+
+    @staticmethod
+    def _tracked_in(asking: Asking, project: Project, email: str) -> Tracked | None:
+        what = f"tracked profiles in {project.name}"
+        return asking.part(what, lambda: read_tracked(asking, project, email))
 
 
 def _is_uuid(text: str) -> bool:

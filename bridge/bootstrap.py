@@ -27,7 +27,7 @@ from bridge.config import ConfigError, Settings, read_api_key
 from bridge.core.events import address_key
 from bridge.ports import Bell, Bridge, Clock, Refused, Target
 from bridge.store import db as store
-from bridge.store import members, targets
+from bridge.store import invites, members, surroundings, targets
 from bridge.worker import RedisBell
 
 SECRET_NAMES = re.compile(r"token(?!s?_)|secret|password|authorization|cookie|api_?key|bearer", re.IGNORECASE)
@@ -79,7 +79,8 @@ def prepare_store(settings: Settings) -> None:
     try:
         with db.write() as tx:
             targets.ensure(tx, list(settings.targets))
-            members.forget_others(tx, list(settings.targets))
+            for kept in (members, invites, surroundings):
+                kept.forget_others(tx, list(settings.targets))
     finally:
         db.close()
 

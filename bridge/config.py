@@ -305,6 +305,7 @@ def _policy(table: Table) -> Policy:
         snapshot_for=table.duration("snapshot_for", default.snapshot_for),
         hold_look_every=table.duration("hold_look_every", default.hold_look_every),
         drift_every=table.duration("drift_every", default.drift_every),
+        surroundings_every=table.optional_duration("surroundings_every", default.surroundings_every),
     )
     table.close()
     return policy

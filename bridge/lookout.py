@@ -1,7 +1,8 @@
 """Looking at a target, and leaving it alone while it is in trouble.
 
 Every look also links people whom it shows for the first time, and opens cases for those who are out in our records
-but members all the same (drift).
+but members all the same (drift). Now and then somebody looks around: at everything but members and invites. That is
+never in the way of a removal: it has no claim, ends when somebody falls due, and a failure is kept as a gap.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Refused, Target, Unavailable
-from bridge.store import cases, members, people, targets
+from bridge.store import cases, invites, members, people, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -26,6 +27,9 @@ FIRST_PAUSE = timedelta(seconds=2)
 
 LONGEST_PAUSE = timedelta(minutes=5)
 """Where pauses stop growing: how long after an outage the work may lie."""
+
+SOON = timedelta(minutes=2)
+"""When a look around that ended for somebody who fell due is tried again."""
 
 LONGEST_WISH = timedelta(hours=1)
 """The longest Retry-After that is honoured: PostHog's own throttle counts by the hour."""
@@ -39,6 +43,8 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
     organization = replace(seen, taken_at=now)  # its age counts from its end: a slow look is not a stale one
     with bridge.db.read() as tx:
         who = members.difference(tx, target, organization)
+        invited = invites.difference(tx, target, organization)
+        had = surroundings.access_of(tx, target, who.gone) if who.gone else {}
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
         before = targets.state(tx, target)
@@ -46,14 +52,52 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         next_look = now + bridge.policies[target].drift_every
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
+        members.part_with(tx, target, who.gone, had, now)
         targets.note_look(tx, target, organization, next_look)
         members.keep(tx, target, who)
+        invites.keep(tx, target, invited)
         linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
         if linked:
             tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": linked}))
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
+            surroundings.put_off(tx, target, now)  # due from now on
     return organization
+
+
+def look_around(bridge: Bridge, target: str, remote: Target) -> None:
+    """Look at everything around the members, if that is due and nobody else is. Raises nothing that the world can cause."""
+    every, now = bridge.policies[target].surroundings_every, bridge.clock.now()
+    if every is None:
+        return
+    with bridge.db.write() as tx:
+        if target not in surroundings.due(tx, now) or targets.is_due(tx, target, now):
+            return
+        surroundings.put_off(tx, target, now + every)  # nobody else begins it meanwhile; after a crash, the next hour
+    was_ended = False
+
+    def go_on() -> bool:
+        nonlocal was_ended
+        with bridge.db.read() as tx:
+            was_ended = was_ended or targets.is_due(tx, target, bridge.clock.now())
+        return not was_ended
+
+    seen = None
+    try:
+        seen = remote.surroundings(now, go_on=go_on)
+    except BoundaryError as error:
+        trouble, remedy = str(error), error.remedy
+    except Exception as bug:  # told, and tried again in an hour; removals never hear of it
+        log.exception("looking around failed", target=target)
+        trouble, remedy = f"internal error: {type(bug).__name__}", ""
+    with bridge.db.write() as tx:
+        if was_ended:
+            surroundings.put_off(tx, target, bridge.clock.now() + SOON)
+        elif seen is not None:
+            surroundings.keep(tx, target, seen)
+        else:
+            log.warning("surroundings not seen", target=target, detail=trouble)
+            surroundings.note_trouble(tx, target, trouble, remedy)
 
 
 def resume(tx: Tx, target: str, now: datetime) -> None:

@@ -80,8 +80,11 @@ class Target(Protocol):
         """Whether the key can do its work, and how to mend what it cannot."""
         ...
 
-    def surroundings(self, now: datetime) -> Surroundings:
-        """One wide look: settings, domains, projects, who gets into which and how, roles. Bounded, and never paced."""
+    def surroundings(self, now: datetime, *, go_on: Callable[[], bool] | None = None) -> Surroundings:
+        """One wide look: settings, domains, projects, who gets into which and how, roles. Bounded, and never paced.
+
+        `go_on` is asked before each call; when it says no, the rest is not asked.
+        """
         ...
 
     def left_behind(self, member: Member, now: datetime) -> LeftBehind:

@@ -22,7 +22,7 @@ from bridge.core.plan import Plan, RemoveMember, SetLevel, Step, shows_as_done
 from bridge.core.planner import plan
 from bridge.core.policy import OnNoMatch
 from bridge.ports import Applied, BoundaryError, Bridge, ClaimLost, Refused, Target, Unavailable
-from bridge.store import cases, people, targets
+from bridge.store import cases, people, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
@@ -82,8 +82,13 @@ class Intended:
 
 def due_targets(bridge: Bridge) -> tuple[str, ...]:
     """The targets that some worker should look after now."""
+    now = bridge.clock.now()
     with bridge.db.read() as tx:
-        return tuple(t for t in targets.due(tx, bridge.clock.now()) if t in bridge.targets)
+        found = dict.fromkeys(targets.due(tx, now))
+        for target in surroundings.due(tx, now):
+            if target in bridge.targets and bridge.policies[target].surroundings_every is not None:
+                found[target] = None
+    return tuple(t for t in found if t in bridge.targets)
 
 
 def run_pass(bridge: Bridge, target_name: str, holder: str = "") -> None:
@@ -99,6 +104,7 @@ def run_pass(bridge: Bridge, target_name: str, holder: str = "") -> None:
         with _renewed(bridge, target_name, token):
             this = Pass(bridge=bridge, target=target_name, token=token, remote=bridge.remote(target_name))
             _do_what_is_due(this)
+        lookout.look_around(bridge, target_name, this.remote)
     except ClaimLost as lost:
         log.warning("claim lost", target=target_name, detail=str(lost))
     except BoundaryError as trouble:

@@ -24,7 +24,11 @@ from tests.players import Idp
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 KEY = "phx_test_key_of_the_bridge"
 ENFORCE = Policy(
-    mode=Mode.ENFORCE, settle=timedelta(seconds=60), successors=("noor.haddad@example.com",), max_removals=10
+    mode=Mode.ENFORCE,
+    settle=timedelta(seconds=60),
+    successors=("noor.haddad@example.com",),
+    max_removals=10,
+    surroundings_every=None,  # tests count calls; those about the surroundings switch it on
 )
 
 
@@ -169,6 +173,9 @@ def next_due(bridge: Bridge) -> datetime | None:
                 select(func.min(t.cases.c.due_at)).where(t.cases.c.target == target.name, t.cases.c.closed_at.is_(None))
             ).scalar()
             mine = [m for m in (case, target.look_due_at) if m is not None]
+            if bridge.policies[target.name].surroundings_every is not None and target.looked_at is not None:
+                around = select(t.surroundings.c.due_at).where(t.surroundings.c.target == target.name)
+                mine.append(tx.execute(around).scalar() or START)
             if mine:
                 claimed = target.claimed_until and target.claimed_until + timedelta(milliseconds=1)
                 found.append(max(min(mine), *(m for m in (target.paused_until, claimed) if m is not None), START))

@@ -76,6 +76,9 @@ class Policy:
     drift_every: timedelta = timedelta(hours=24)
     """How often everyone who is inactive in our records is compared with the members."""
 
+    surroundings_every: timedelta | None = timedelta(hours=1)
+    """How often everything around the members is looked at, when nobody is due; `None` is never."""
+
     def most_removals(self, member_count: int) -> int:
         """How many removals in the window go without a person's approval, in an organization of that size."""
         return max(self.floor, min(self.max_removals, int(self.max_share * member_count)))

@@ -12,7 +12,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     String,
     Table,
@@ -21,9 +20,10 @@ from sqlalchemy import (
     text,
 )
 
+from bridge.store import tables_seen
 from bridge.store.columns import Document, Moment
 
-metadata = MetaData()
+metadata = tables_seen.metadata
 _ID = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
@@ -304,18 +304,10 @@ targets = Table(
     Column("former_key_uuids", Document, nullable=False),
 )
 
-members = Table(
-    "members",
-    metadata,
-    Column("target", String(64), nullable=False),
-    Column("user_uuid", String(64), nullable=False),
-    Column("email", String(320), nullable=False),
-    Column("address_key", String(320), nullable=False),
-    Column("name", String(320), nullable=False),
-    Column("level", Integer, nullable=False),
-    PrimaryKeyConstraint("target", "user_uuid"),
-    Index("ix_members_address", "address_key"),
-)
+members = tables_seen.members
+former_members = tables_seen.former_members
+invites = tables_seen.invites
+surroundings = tables_seen.surroundings
 
 connections = Table(
     "connections",

@@ -161,6 +161,13 @@ def due(tx: Tx, now: datetime) -> tuple[str, ...]:
     return tuple(tx.execute(query).scalars())
 
 
+def is_due(tx: Tx, name: str, now: datetime) -> bool:
+    """Whether some case or a look is due at the target."""
+    has_case = exists().where(t.cases.c.target == name, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now)
+    query = select(t.targets.c.name).where(t.targets.c.name == name, or_(has_case, t.targets.c.look_due_at <= now))
+    return tx.execute(query).first() is not None
+
+
 def pause(tx: Tx, name: str, *, reason: str, until: datetime, now: datetime) -> bool:
     """Leave the target alone until then. True when this is the first pause of its trouble: to be told once."""
     before = state(tx, name)

@@ -41,14 +41,15 @@ COLLECTION = Allowance(calls=1_200, seconds=480.0)
 """For one person: a quarter of the hour's requests. Fourteen kinds in eighty projects."""
 
 
-class Spent(Exception):
-    """The allowance is used up, or PostHog throttles: nothing more is asked."""
+class Spent(Unavailable):
+    """The allowance is used up, or somebody else needs the key: nothing more is asked."""
 
 
 class Asking:
     """Asks within an allowance, and turns what cannot be read into gaps.
 
-    `monotonic` and `sleep` are the time's; tests bring their own.
+    `go_on` is asked before each request; when it says no, the rest is not asked. `monotonic` and `sleep` are the
+    time's; tests bring their own.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Asking:
         client: PostHogClient,
         allowance: Allowance,
         *,
+        go_on: Callable[[], bool] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._allowance = allowance
+        self._go_on = go_on
         self._monotonic = monotonic
         self._sleep = sleep
         self._began = monotonic()
@@ -92,7 +95,7 @@ class Asking:
         """
         try:
             return self._get(path, query)
-        except Throttled:
+        except (Throttled, Spent):
             raise
         except Unavailable:
             self._sleep(SECONDS_BEFORE_REPEAT)
@@ -141,12 +144,14 @@ class Asking:
         if len(self._recent) >= CALLS_A_MINUTE:
             self._sleep(self._recent[0] + 60 - now)
             now = self._monotonic()
-        if self._calls >= self._allowance.calls:
+        if self._go_on is not None and not self._go_on():
+            self._stopped_because = "Not asked: somebody was due."
+        elif self._calls >= self._allowance.calls:
             self._stopped_because = f"Not asked: this collection had used its {self._allowance.calls} requests."
         elif now - self._began > self._allowance.seconds:
             self._stopped_because = f"Not asked: this collection had used its {self._allowance.seconds:.0f} seconds."
         if self._stopped_because:
-            raise Spent
+            raise Spent(self._stopped_because)
         self._calls += 1
         self._recent.append(now)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
@@ -114,9 +115,10 @@ class PostHogTarget:
         """Whether the key can do its work. Reads only; never raises for what the other side says."""
         return findings(self._client, self._path)
 
-    def surroundings(self, now: datetime) -> Surroundings:
+    def surroundings(self, now: datetime, *, go_on: Callable[[], bool] | None = None) -> Surroundings:
         """One wide look; `wide` says how many calls it takes."""
-        return look_around(Asking(self._client, WIDE_LOOK), self._path, self._page_size, now)
+        asking = Asking(self._client, WIDE_LOOK, go_on=go_on)
+        return look_around(asking, self._path, self._page_size, now)
 
     def left_behind(self, member: Member, now: datetime) -> LeftBehind:
         """What the member made in all projects: one call for each of 15 kinds in each project, and for each page."""

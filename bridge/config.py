@@ -306,6 +306,7 @@ def _policy(table: Table) -> Policy:
         hold_look_every=table.duration("hold_look_every", default.hold_look_every),
         drift_every=table.duration("drift_every", default.drift_every),
         surroundings_every=table.optional_duration("surroundings_every", default.surroundings_every),
+        cancel_invites_sent=table.flag("cancel_invites_sent", default=default.cancel_invites_sent),
     )
     table.close()
     return policy

@@ -35,6 +35,8 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
         for i in organization.invites
         if i.address in (facts.leaver.addresses | {m.address for m in mine}) and i.address not in facts.claimed
     )
+    if policy.cancel_invites_sent:
+        invites = (*invites, *_invites_sent(facts, mine))
     steps: list[Step] = list(invites) if case.is_whole else []
     owners = (
         [m for m in members if m.level is Level.OWNER or m.user_uuid in facts.stepped_down] if case.is_whole else []
@@ -100,6 +102,16 @@ def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
         is_claimed = member.user_uuid in facts.claimed or member.address in facts.claimed
         (contested if is_claimed else mine).append(member)
     return tuple(mine), tuple(contested)
+
+
+def _invites_sent(facts: Facts, mine: tuple[Member, ...]) -> tuple[CancelInvite, ...]:
+    """The open invites that this person's accounts sent to others."""
+    by = ({m.user_uuid for m in mine} | facts.leaver.accounts) - facts.leaver.dismissed - facts.claimed.keys() - {""}
+    return tuple(
+        CancelInvite(invite_id=i.invite_id, email=i.email, level=i.level)
+        for i in facts.organization.invites
+        if i.created_by_uuid in by and not i.is_expired
+    )
 
 
 def _look_alikes(facts: Facts, mine: tuple[Member, ...]) -> tuple[Member, ...]:

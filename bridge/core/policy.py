@@ -78,6 +78,8 @@ class Policy:
 
     surroundings_every: timedelta | None = timedelta(hours=1)
     """How often everything around the members is looked at, when nobody is due; `None` is never."""
+    cancel_invites_sent: bool = False
+    """Whether a removal also cancels the open invites that the leaver sent to others. Off: colleagues expect them."""
 
     def most_removals(self, member_count: int) -> int:
         """How many removals in the window go without a person's approval, in an organization of that size."""

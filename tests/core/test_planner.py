@@ -454,3 +454,33 @@ def test_the_digest_names_steps_and_hold_codes_and_no_times_or_counts():
 
     assert one.digest == other.digest
     assert one.digest != third.digest
+
+
+class TestInvitesThatTheLeaverSent:
+    SENT = Invite(invite_id="i-9", email="friend@elsewhere.example", level=Level.MEMBER, created_by_uuid="maya")
+    CANCELS = replace(POLICY, cancel_invites_sent=True)
+
+    def where(self, invite: Invite | None = None) -> Organization:
+        return organization(member("maya"), member("olga", Level.OWNER), invites=(invite or self.SENT,))
+
+    def test_they_stay_unless_the_policy_says_otherwise(self):
+        assert steps(plan(case(), facts(self.where()), POLICY, NOW)) == [
+            "remove maya@example.com (member) from the organization"
+        ]
+
+    def test_they_are_cancelled_first_by_policy(self):
+        assert steps(plan(case(), facts(self.where()), self.CANCELS, NOW)) == [
+            "cancel the member invite to friend@elsewhere.example",
+            "remove maya@example.com (member) from the organization",
+        ]
+
+    def test_they_are_cancelled_also_when_the_leaver_is_gone_already(self):
+        leaver = Leaver(person_id=1, addresses=frozenset({"maya@example.com"}), accounts=frozenset({"maya"}))
+        where = replace(self.where(), members=self.where().members[:1] + self.where().members[2:])
+        found = plan(case(), facts(where, leaver=leaver, was_known=True), self.CANCELS, NOW)
+        assert steps(found) == ["cancel the member invite to friend@elsewhere.example"]
+
+    @pytest.mark.parametrize("change", [{"is_expired": True}, {"created_by_uuid": ""}, {"created_by_uuid": "olga"}])
+    def test_expired_ones_and_those_of_others_stay(self, change):
+        found = plan(case(), facts(self.where(replace(self.SENT, **change))), self.CANCELS, NOW)
+        assert steps(found) == ["remove maya@example.com (member) from the organization"]

@@ -76,7 +76,7 @@ def _practising(bridge: Bridge, tx: Tx) -> Bridge:
         connections={NOWHERE: Connection(name=NOWHERE, kind="scim", targets=(NOWHERE,))},
         targets={NOWHERE: TargetSettings(name=NOWHERE, kind="posthog", url="", organization_id="")},
         policies={NOWHERE: Policy(mode=Mode.ENFORCE, settle=timedelta(0), surroundings_every=None)},
-        remote=lambda _name: cast(Target, nobody),  # it does what a removal asks, and nothing else will be asked
+        remote=lambda _name: cast("Target", nobody),  # it does what a removal asks, and nothing else will be asked
     )
 
 

@@ -33,6 +33,8 @@ COMMANDS = {
     "retry": "bridge.cli.decide:retry",
     "todo": "bridge.cli.decide:todo",
     "remove": "bridge.cli.remove:remove",
+    "ways-back": "bridge.cli.doors:ways_back",
+    "close-way": "bridge.cli.doors:close_way",
     "link": "bridge.cli.link:link",
     "audit": "bridge.cli.audit:audit",
     "coverage": "bridge.cli.coverage:coverage",

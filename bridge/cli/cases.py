@@ -10,11 +10,12 @@ import click
 from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
 from bridge.cli.coverage import summary
+from bridge.cli.doors import tell_ways
 from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold
 from bridge.core.wording import ago, counted, lasting, scope_words, utc
 from bridge.ports import Declined
-from bridge.store import contract, story, views
+from bridge.store import contract, story, views, ways
 from bridge.store.batches import Batch
 from bridge.store.cases import Todo
 from bridge.store.coverage import Coverage
@@ -94,9 +95,12 @@ def cases(context: Context, *, state: tuple[str, ...], limit: int, as_json: bool
 @paper.json_option
 def case(context: Context, case_id: int, *, as_json: bool) -> None:
     """Shows one case with its plan and its story."""
-    now, view = context.bridge().clock.now(), find(context, case_id)
+    bridge = context.bridge()
+    now, view = bridge.clock.now(), find(context, case_id)
+    with bridge.db.read() as tx:
+        doors = ways.of_case(tx, view.case, bridge.connections_of(view.case.target))
     if as_json:
-        paper.as_json(contract.whole_case_out(view, now))
+        paper.as_json({**contract.whole_case_out(view, now), "ways_back": ways.ways_out(doors)})
         return
     found = view.case
     paper.line(f"Case {found.id}: {found.subject.label} must not be in {story.where(found)}", bold=True)
@@ -119,6 +123,8 @@ def case(context: Context, case_id: int, *, as_json: bool) -> None:
     if open_todos:
         paper.line()
         _tell_todos(context, open_todos)
+    if doors is not None:
+        tell_ways(context, doors, now)
     paper.line()
     paper.line("What happened", bold=True)
     for moment in story.timeline(view):

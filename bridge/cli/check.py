@@ -16,7 +16,7 @@ from bridge.core.events import address_key
 from bridge.core.policy import Mode
 from bridge.core.wording import counted, lasting
 from bridge.ports import SCIM_KINDS, BoundaryError, Bridge, Finding, Target
-from bridge.store import groups, reach, targets, views
+from bridge.store import groups, reach, surroundings, targets, views
 from bridge.store.db import head_revision
 
 MOST_SKEW = timedelta(seconds=5)
@@ -189,6 +189,7 @@ def _about_target(bridge: Bridge, name: str) -> Iterator[Finding]:
     yield from findings
     if not any(f.grade == "fail" for f in findings):
         yield from _about_key_owner(bridge, name, remote)
+        yield from _about_surroundings(bridge, name)
 
 
 def _about_key_owner(bridge: Bridge, name: str, remote: Target) -> Iterator[Finding]:
@@ -208,6 +209,14 @@ def _about_key_owner(bridge: Bridge, name: str, remote: Target) -> Iterator[Find
         )
     else:
         yield Finding(grade="ok", what=f"the key belongs to {owner.email}, who is no person of a connection")
+
+
+def _about_surroundings(bridge: Bridge, name: str) -> Iterator[Finding]:
+    """What the last look around could not see. No trouble for a removal: what is told and printed lacks it."""
+    with bridge.db.read() as tx:
+        gaps = surroundings.last(tx, name).gaps
+    for gap in gaps:
+        yield Finding(grade="ok", what=f"not seen at the last look around: {gap.what}. {gap.why}", remedy=gap.remedy)
 
 
 def _print(told: Told) -> None:

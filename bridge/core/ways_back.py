@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from bridge.core.organization import Invite, Level, Member
 from bridge.core.planner import look_alike_key
-from bridge.core.surroundings import Domain, Surroundings
+from bridge.core.surroundings import Domain
 from bridge.core.wording import counted
 
 
@@ -49,8 +49,9 @@ class Way:
 class Around:
     """One target as last seen: what the ways back are found in."""
 
-    target: str
-    surroundings: Surroundings | None = None
+    target: str = ""
+    """Its name, for commands; empty where it is not known."""
+    domains: tuple[Domain, ...] = ()
     members: tuple[Member, ...] = ()
     invites: tuple[Invite, ...] = ()
     open_since: Mapping[str, datetime] = field(default_factory=dict)
@@ -59,12 +60,16 @@ class Around:
     @property
     def verified(self) -> tuple[Domain, ...]:
         """The domains that the organization has proved to be its own."""
-        return tuple(d for d in self.surroundings.domains if d.is_verified) if self.surroundings else ()
+        return tuple(d for d in self.domains if d.is_verified)
 
 
+DOMAINS_UNSEEN = "the authentication domains"
+"""What a gap is called when they could not be read."""
+ALL_UNSEEN = "a look at the surroundings"
+"""What a gap is called when nothing could be read."""
 JIT_REMEDY = (
-    "Set SSO enforcement for the domain, or switch just-in-time provisioning off (PostHog, Settings, Authentication "
-    "domains). Until then the bridge watches and removes again."
+    "Until it is closed, the bridge watches and removes again. Set SSO enforcement for the domain, or switch "
+    "just-in-time provisioning off (PostHog, Settings, Authentication domains)."
 )
 SCIM_REMEDY = (
     "Let one of the two speak for the organization: switch PostHog's SCIM off for the domain, or take the people out of "
@@ -110,7 +115,7 @@ def _of_domains(around: Around, domains: tuple[Domain, ...]) -> Iterator[Way]:
                 what=f"{name} takes removed people back at their next log-in (just-in-time provisioning, no enforced SSO)",
                 since=around.open_since.get(domain.domain_id),
                 remedy=JIT_REMEDY,
-                command=f"close-way jit {name} --target {around.target}",
+                command=_command(around, f"close-way jit {name}"),
             )
         elif domain.is_jit_enabled:
             yield Way(
@@ -150,7 +155,7 @@ def _invites(around: Around, theirs: frozenset[str]) -> Iterator[Way]:
                 what=f"an open {invite.level.word} invite to {invite.email}{by}",
                 since=invite.created_at,
                 remedy="The case cancels it when it goes on; or cancel it now.",
-                command=f"close-way invite {invite.invite_id} --target {around.target}",
+                command=_command(around, f"close-way invite {invite.invite_id}"),
             )
 
 
@@ -166,7 +171,7 @@ def _invites_sent(around: Around, theirs: frozenset[str], known: frozenset[str])
             since=invite.created_at,
             remedy="Ask whether the invited person is expected, and cancel the invite if not. policy.cancel_invites_sent "
             "has the bridge cancel every such invite.",
-            command=f"close-way invite {invite.invite_id} --target {around.target}",
+            command=_command(around, f"close-way invite {invite.invite_id}"),
         )
 
 
@@ -180,5 +185,9 @@ def _look_alikes(around: Around, theirs: frozenset[str], known: frozenset[str]) 
             what=f"the member {member.email} ({member.level.word}) looks like the same person's",
             since=member.joined_at,
             remedy="Say whose it is: link it to the person, who is then removed there, too, or say that it is not theirs.",
-            command=f"link {min(theirs)} {member.email} --target {around.target}",
+            command=_command(around, f"link {min(theirs)} {member.email}"),
         )
+
+
+def _command(around: Around, words: str) -> str:
+    return f"{words} --target {around.target}" if around.target else words

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 
 from bridge.core.surroundings import Domain, Gap, Grant, Project, Seat, Surroundings
-from bridge.core.ways_back import is_open_door
+from bridge.core.ways_back import ALL_UNSEEN, is_open_door
 from bridge.store import tables as t
 from bridge.store.columns import milliseconds, moment_of
 from bridge.store.db import Tx
@@ -40,7 +40,7 @@ class Kept:
         """What is not known: the parts that could not be read, and the last wide look when it failed as a whole."""
         found = self.surroundings.gaps if self.surroundings else ()
         if self.trouble:
-            return (*found, Gap(what="a look at the surroundings", why=self.trouble, remedy=self.remedy))
+            return (*found, Gap(what=ALL_UNSEEN, why=self.trouble, remedy=self.remedy))
         return found
 
 

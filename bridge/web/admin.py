@@ -16,7 +16,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from bridge import login
 from bridge.config import is_loopback
 from bridge.ports import Bridge
-from bridge.web import covered, pages, printing
+from bridge.web import covered, doors, pages, printing
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ def blueprint(
     """
     admin = Blueprint("admin", __name__, static_folder="static", static_url_path="/static")
     own_host = urlsplit(public_url).hostname or ""
-    reader = covered.Reader(bridge)
+    reader, door_reader = covered.Reader(bridge), doors.Reader(bridge)
     admin.record_once(lambda state: printing.prepare(state.app.jinja_env))
 
     @admin.before_request
@@ -99,7 +99,7 @@ def blueprint(
         address = (public_url or request.host_url).rstrip("/")
         return _page(
             "status.html",
-            **pages.overview(bridge, reader),
+            **pages.overview(bridge, reader, door_reader),
             program=program,
             address=address,
             is_sandbox=is_sandbox,

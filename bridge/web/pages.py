@@ -12,16 +12,16 @@ from bridge.core.case import CaseState
 from bridge.core.policy import Mode, Policy
 from bridge.core.wording import counted
 from bridge.ports import Bridge
-from bridge.store import board, story, views, watches
+from bridge.store import board, story, views, watches, ways
 from bridge.store.views import CaseView, Status
-from bridge.web import covered, stages, strips
+from bridge.web import covered, doors, stages, strips
 
 MOST_SHOWN = 25
 """Cases of one kind on the page; the command line lists the rest."""
 MOST_DONE = 15
 
 
-def overview(bridge: Bridge, reader: covered.Reader) -> dict[str, Any]:
+def overview(bridge: Bridge, reader: covered.Reader, door_reader: doors.Reader) -> dict[str, Any]:
     """How everything stands, what waits for a person before all else."""
     now, queue = bridge.clock.now(), bridge.bell.look()
     with bridge.db.read() as tx:
@@ -34,6 +34,7 @@ def overview(bridge: Bridge, reader: covered.Reader) -> dict[str, Any]:
             policies={},  # coverage comes from the reader
         )
         coverage = reader.read(tx)
+        ways_back = door_reader.read(tx)
         found = board.board(tx, status, most=MOST_SHOWN, most_done=MOST_DONE)
     alone = len(found.waiting) + found.more_waiting
     things = len(status.troubles) + len(status.batches) + alone + len(status.todos)
@@ -43,6 +44,7 @@ def overview(bridge: Bridge, reader: covered.Reader) -> dict[str, Any]:
         "status": status,
         "board": found,
         "coverage": coverage,
+        "ways_back": ways_back,
         "strips": {v.case.id: strips.strip(found.watches[v.case.id], v.case, now) for v in _watched(found)},
         "settling": {v.case.id: _settle_from(v, bridge.policies.get(v.case.target), now) for v in found.moving},
         "things": things,
@@ -61,14 +63,16 @@ def case(bridge: Bridge, case_id: int) -> dict[str, Any] | None:
     now = bridge.clock.now()
     with bridge.db.read() as tx:
         view = views.one(tx, case_id)
-    if view is None:
-        return None
+        if view is None:
+            return None
+        doors_open = ways.of_case(tx, view.case, bridge.connections_of(view.case.target))
     watch = watches.watch_of(view)
     return {
         "view": view,
         "case": view.case,
         "strip": strips.strip(watch, view.case, now) if watch else None,
         "watch": watch,
+        "doors": doors_open,
         "settle_from": _settle_from(view, bridge.policies.get(view.case.target), now),
         "moments": story.timeline(view),
         "said": f"Case {case_id}: {story.standing(view.case, view.case.opened_at)}.",

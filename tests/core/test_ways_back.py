@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.core.organization import Invite, Level, Member
-from bridge.core.surroundings import Domain, Surroundings
+from bridge.core.surroundings import Domain
 from bridge.core.ways_back import Around, WayCode, of_organization, of_person
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ def invite(email: str, *, by: str = "", **fields) -> Invite:
 
 
 def around(*domains: Domain, **fields) -> Around:
-    return Around(target="main", surroundings=Surroundings(taken_at=NOW, domains=domains), **fields)
+    return Around(target="main", domains=domains, **fields)
 
 
 def codes(found) -> list[WayCode]:

@@ -10,8 +10,9 @@ import pytest
 from werkzeug.test import Client
 
 from bridge import login
+from bridge.core.surroundings import Domain, Surroundings
 from bridge.ports import GroupGrant
-from bridge.store import tokens
+from bridge.store import surroundings, tokens
 from bridge.web import create_app
 from tests.conftest import run_for
 from tests.players import BEN, MAYA, Idp
@@ -407,3 +408,25 @@ def test_a_secret_that_is_none_signs_nobody_in(stranger, bridge, tmp_path, kept)
     assert page(stranger).status_code == 401
     page(stranger, f"/login?token={login.new_login_token(tmp_path)}")
     assert page(stranger).status_code == 200
+
+
+def test_the_ways_back_are_on_the_page_and_in_each_open_case(admin, bridge, clock, okta):
+    with bridge.db.write() as tx:
+        surroundings.keep(
+            tx,
+            "main",
+            Surroundings(
+                taken_at=clock.now(),
+                domains=(
+                    Domain(
+                        domain_id="d", domain="example.com", is_verified=True, is_jit_enabled=True, sso_enforcement=""
+                    ),
+                ),
+            ),
+        )
+    okta.deactivate(okta.create(MAYA))
+
+    assert "Ways back into main example.com takes removed people back at their next log-in" in words(page(admin))
+    told = words(page(admin, "/cases/1"))
+    assert "Ways back example.com takes removed people back" in told
+    assert "close-way jit example.com --target main" in told

@@ -1,6 +1,7 @@
 """Whether the key can do its work, said before it has to: what `check` shows for a PostHog target.
 
-May import: `client`, `answers`, `shapes`, `remedies`, `ports`.
+What it says of ways back is `core.ways_back`'s. May import: `client`, `answers`, `domains`, `shapes`, `remedies`,
+`core`, `ports`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from bridge.core.ways_back import Around, of_organization
 from bridge.ports import Finding, Refused, Unavailable, Unexpected
 from bridge.remotes.http import LOOPBACK
 from bridge.remotes.posthog import remedies, shapes
 from bridge.remotes.posthog.answers import Throttled
 from bridge.remotes.posthog.client import PostHogClient
+from bridge.remotes.posthog.domains import read_domains
 
 NEEDED_SCOPES = ("organization_member:write", "organization:read", "user:read")
 """What the bridge's calls need; `:write` includes `:read`. Source: PostHog, posthog/scopes.py."""
@@ -106,21 +109,20 @@ def _about_lists(client: PostHogClient, organization_path: str) -> Iterator[Find
 def _about_domains(
     client: PostHogClient, organization_path: str, organization: dict[str, Any], email: str
 ) -> Iterator[Finding]:
-    body, trouble = _ask(client.get, f"{organization_path}/domains/", limit=500)
-    if body is None:
+    try:
+        domains = read_domains(client, organization_path, 500)
+    except (Unavailable, Refused) as trouble:
         failed = _failed("the authentication domains", trouble)
         yield Finding(grade="warn", what=failed.what, remedy=failed.remedy)
         return
-    results = body.get("results")
-    rows = [row for row in results if isinstance(row, dict)] if isinstance(results, list) else []
-    verified = [row for row in rows if row.get("is_verified") is True]
-    for row in verified:
-        if row.get("jit_provisioning_enabled") is True and not row.get("sso_enforcement"):
-            name = shapes.optional_text(row, "domain")[:100]
-            what = f"{name} takes removed people back at their next log-in (just-in-time provisioning, no enforced SSO)"
-            yield Finding(grade="warn", what=what, remedy=remedies.JIT)
+    except Unexpected:
+        domains = ()  # the looks around tell it; a key is no worse for it
+    for way in of_organization(Around(domains=domains)):
+        if way.is_open:
+            command = f" `{way.command}` does the latter." if way.command else ""
+            yield Finding(grade="warn", what=way.what, remedy=f"{way.remedy}{command}")
     host = email.rpartition("@")[2].lower()
-    names = {shapes.optional_text(row, "domain").lower() for row in verified}
+    names = {d.domain for d in domains if d.is_verified}
     if organization.get("enforce_verified_domains") is True and host not in names:
         what = "the organization enforces verified domains, and the key's account is in none of them"
         yield Finding(grade="warn", what=what, remedy=remedies.DOMAINS)

@@ -66,10 +66,6 @@ CERTIFICATE = (
     "When this PostHog has a certificate of your own authority, name the authority's file in the target's ca_file; "
     "otherwise see whether the url's host is the one in its certificate."
 )
-JIT = (
-    "Set SSO enforcement for the domain, or switch just-in-time provisioning off (PostHog, Settings, Authentication "
-    "domains). Until then the bridge watches and removes again."
-)
 DOMAINS = "Give the service account an address in a verified domain, or the organization locks its key out."
 PENDING_DELETION = "Nothing needs to be removed from an organization that is being deleted: take the target out."
 PLAIN_HTTP = "Use https: over plain http everybody on the way can read the key."

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.core.surroundings import Grant, Project, Seat, Surroundings
+from bridge.core.ways_back import DOMAINS_UNSEEN
 from bridge.remotes.posthog import access, shapes
 from bridge.remotes.posthog.asking import Asking
 from bridge.remotes.posthog.domains import read_domains
@@ -24,7 +25,7 @@ def look_around(asking: Asking, path: str, page_size: int, now: datetime) -> Sur
     """
     body = asking.get(f"{path}/")
     name = shapes.optional_text(body, "name")
-    domains = asking.part("the authentication domains", lambda: read_domains(asking, path, page_size)) or ()
+    domains = asking.part(DOMAINS_UNSEEN, lambda: read_domains(asking, path, page_size)) or ()
     projects = _projects(asking, path, body, page_size)
     grants: list[Grant] = []
     if projects:

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bridge.store import surroundings, targets
+from tests.conftest import START, run_for, wire
+from tests.players import MAYA, audited
+
+DOMAIN = "example.com"
+
+
+@pytest.fixture
+def bridge(db, clock, world, transport):
+    """A bridge that has looked around."""
+    bridge = wire(db, clock, world, transport, surroundings_every=timedelta(hours=1))
+    with db.write() as tx:
+        targets.want_look(tx, "main", START)
+    run_for(bridge, clock, seconds=1)
+    return bridge
+
+
+def test_an_open_door_is_told_with_its_command_and_exits_1(ran):
+    told = ran("ways-back")
+
+    assert told.status == 1
+    assert f"{DOMAIN} takes removed people back at their next log-in" in told.said
+    assert "(since 2026-11-20 09:00:00 UTC)" in told.said
+    assert f"close-way jit {DOMAIN} --target main" in told.out
+
+
+def test_as_json_it_says_the_same(ran):
+    (way,) = ran("ways-back", "--json").json["ways"]
+
+    assert (way["code"], way["is_open"], way["since"]) == ("jit", True, "2026-11-20T09:00:00.000Z")
+
+
+def test_nothing_is_changed_before_somebody_said_yes(ran, world):
+    told = ran("close-way", "jit", DOMAIN)
+
+    assert told.status == 2
+    assert "add --yes" in told.err
+    assert all(d.jit_provisioning_enabled for d in world.domains.values())
+
+
+def test_an_invite_is_cancelled_and_that_is_audited(ran, bridge, world):
+    invite = world.invites_for("new.colleague@example.com")[0]
+
+    told = ran("close-way", "invite", invite.id, "--yes")
+
+    assert told.said == "The member invite to new.colleague@example.com is cancelled."
+    assert world.invites_for("new.colleague@example.com") == []
+    (entry,) = audited(bridge, "way.closed")
+    assert (entry.actor, entry.facts["way"]) == ("operator:lea", "invite")
+
+
+@pytest.mark.parametrize("arguments", [("jit", "nowhere.example"), ("invite", "0d3e9f6e-8f3c-4f4c-9d6e-0a0a0a0a0a0a")])
+def test_what_is_not_there_is_refused_and_nothing_is_asked(ran, arguments):
+    told = ran("close-way", *arguments, "--yes")
+
+    assert told.status == 1
+    assert "nowhere.example is no authentication domain" in told.err or "listed no invite" in told.err
+
+
+def test_a_case_tells_the_ways_that_its_person_has(ran, bridge, clock, okta):
+    okta.deactivate(okta.create(MAYA))
+
+    told = ran("case", "1")
+    assert "an open member invite to Maya.Okafor@example.com" not in told.said  # it has expired
+    assert f"{DOMAIN} takes removed people back" in told.said
+    assert {w["code"] for w in ran("case", "1", "--json").json["ways_back"]["ways"]} == {"jit"}
+
+    run_for(bridge, clock, hours=26)
+    assert "ways back" not in ran("case", "1").said.lower()
+    assert ran("case", "1", "--json").json["ways_back"] is None
+
+
+def test_a_look_around_that_failed_is_told(ran, bridge):
+    with bridge.db.write() as tx:
+        surroundings.note_trouble(tx, "main", "PostHog answered 502 to GET.", "Wait.")
+
+    assert "Not seen: a look at the surroundings. PostHog answered 502 to GET." in ran("ways-back").said
+
+
+def test_with_fresh_eyes_it_is_looked_at_now(ran, world):
+    world.change_domain(DOMAIN, sso_enforcement="saml")
+    told = ran("ways-back", "--fresh")
+
+    assert told.status == 0
+    assert "lets nobody log in but through saml" in told.said

@@ -8,8 +8,7 @@ asked for and not computed again here. Source: PostHog, posthog/rbac/user_access
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from bridge.core.organization import Member
@@ -23,21 +22,20 @@ LEVELS = ("none", "member", "admin")
 """PostHog's words for project levels; whoever has `none` is not in."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Known:
-    """The members by everything that rows may name them by."""
+    """The members by everything that rows may name them by; read when the first row names nobody by account UUID."""
 
-    accounts: Mapping[str, str]
-    """Account UUID by account UUID, numeric id as text, and membership id."""
+    def __init__(self, read: Callable[[], tuple[Member, ...]]) -> None:
+        self._read = read
+        self._accounts: dict[str, str] | None = None
 
-    @classmethod
-    def of(cls, members: tuple[Member, ...]) -> Known:
-        """The names of those members."""
-        found: dict[str, str] = {}
-        for member in members:
-            for name in (member.user_uuid, str(member.user_id), member.membership_id):
-                found[name.lower()] = member.user_uuid
-        return cls(accounts=found)
+    def account(self, name: str) -> str | None:
+        """The account UUID of the member with that numeric id or membership id."""
+        if self._accounts is None:
+            members = self._read()
+            self._accounts = {str(m.user_id): m.user_uuid for m in members}
+            self._accounts |= {m.membership_id.lower(): m.user_uuid for m in members}
+        return self._accounts.get(name)
 
 
 def read_projects(client: Reads, organization_path: str, page_size: int) -> tuple[Project, ...]:
@@ -53,7 +51,7 @@ def projects_within(organization: dict[str, Any]) -> tuple[Project, ...] | None:
     """The projects that the organization itself names, which costs no further call; `None` when it names none."""
     for name in ("projects", "teams"):
         rows = organization.get(name)
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
             return tuple(sorted((_project(row) for row in rows), key=lambda p: p.project_id))
     return None
 
@@ -115,12 +113,13 @@ def _project(row: dict[str, Any]) -> Project:
 
 def _account(row: dict[str, Any], known: Known) -> str | None:
     """Whose row it is: versions name the account by UUID, by number, or by its membership."""
-    names = ("user_uuid", "user.uuid", "user_id", "organization_membership_id", "membership_id", "organization_member")
-    said = [str(value).lower() for name in names if (value := shapes.value_at(row, name)) not in (None, "")]
-    for name in said:
-        if name in known.accounts:
-            return known.accounts[name]
-    return next((name for name in said if _is_uuid(name) and name == str(row.get("user_uuid") or "").lower()), None)
+    for path in ("user_uuid", "user.uuid", "user_id"):
+        name = shapes.optional_text(row, path).lower()
+        if _is_uuid(name):
+            return name
+    others = ("user_id", "organization_membership_id", "membership_id", "organization_member")
+    said = [str(value).lower() for name in others if (value := row.get(name)) not in (None, "")]
+    return next((account for name in said if (account := known.account(name)) is not None), None)
 
 
 def _is_uuid(text: str) -> bool:

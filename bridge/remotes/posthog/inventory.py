@@ -34,6 +34,9 @@ class Kind:
     """Further query that makes the list cheaper."""
 
 
+HOG_TYPES = "destination,site_destination,internal_destination,source_webhook,site_app,transformation"
+"""All of them: the list shows destinations alone unless it is asked for more."""
+
 KINDS = (
     Kind(path="dashboards", words="dashboards", page="dashboard/{id}"),
     Kind(path="insights", words="insights", page="insights/{short_id}", extra=(("basic", "true"),)),
@@ -53,7 +56,13 @@ KINDS = (
     ),
     Kind(path="alerts", words="alerts", page="insights/{insight.short_id}/alerts"),
     Kind(path="subscriptions", words="subscriptions", page="insights/{insight_short_id}/subscriptions/{id}"),
-    Kind(path="hog_functions", words="destinations and functions", page="functions/{id}", filter="created_by"),
+    Kind(
+        path="hog_functions",
+        words="destinations and functions",
+        page="functions/{id}",
+        filter="created_by",
+        extra=(("types", HOG_TYPES),),
+    ),
     Kind(path="batch_exports", words="batch exports", page="pipeline/destinations/batch-export-{id}"),
 )
 """Every kind that the API lists. The filters are those whose value is known to be the numeric user id."""

@@ -22,13 +22,15 @@ def read_tracked(asking: Asking, project: Project, email: str) -> Tracked | None
     A version that does not know the filter shows everybody, so each row is looked at again.
     Raises: Unavailable, Refused, Unexpected.
     """
-    where = f"/api/projects/{project.project_id}/persons/"
-    rows, is_whole = by_cursor(asking, where, "persons", PAGES_MOST, email=email, limit=100)
-    wanted = address_key(email)
-    theirs = [row for row in rows if address_key(shapes.optional_text(row, "properties.email")) == wanted]
-    if not is_whole and len(theirs) < len(rows):
-        why = "This PostHog did not look for the address only, and not everybody was looked through."
-        asking.note(Gap(what=f"tracked profiles in {project.name}", why=why, remedy=remedies.OLDER))
+    wanted, theirs = address_key(email), set()
+    for spelling in dict.fromkeys((email, wanted)):  # the filter compares exactly
+        where = f"/api/projects/{project.project_id}/persons/"
+        rows, is_whole = by_cursor(asking, where, "persons", PAGES_MOST, email=spelling, limit=100)
+        found = [row for row in rows if address_key(shapes.optional_text(row, "properties.email")) == wanted]
+        theirs |= {shapes.identifier(row, "id", "persons") for row in found}
+        if not is_whole and len(found) < len(rows):
+            why = "This PostHog did not look for the address only, and not everybody was looked through."
+            asking.note(Gap(what=f"tracked profiles in {project.name}", why=why, remedy=remedies.OLDER))
     if not theirs:
         return None
     return Tracked(

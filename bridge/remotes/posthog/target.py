@@ -161,7 +161,8 @@ class PostHogTarget:
 
     def _projects(self, asking: Asking) -> tuple[Project, ...]:
         body = asking.get(f"{self._path}/")
-        return access.projects_within(body) or access.read_projects(asking, self._path, self._page_size)
+        named = access.projects_within(body)
+        return named if named is not None else access.read_projects(asking, self._path, self._page_size)
 
     @staticmethod
     def _tracked_in(asking: Asking, project: Project, email: str) -> Tracked | None:

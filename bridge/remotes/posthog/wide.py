@@ -1,8 +1,8 @@
 """The wide look: everything around the members, in one bounded walk.
 
-For P projects and R roles it costs 3 calls (organization, domains, roles), 1 for the members' names, 1 for each project
-and 1 for each role, plus 1 for the projects when the organization does not name them and 1 for each further page: about
-4 + P + R. At most 200; the rest is a gap. May import: `asking`, `access`, `domains`, `members`, `shapes`, `core`, `ports`.
+For P projects and R roles it costs 3 calls (organization, domains, roles), 1 for each project and 1 for each role: 3 + P
++ R, plus 1 for the projects where the organization does not name them, 1 for the members where a project names them in
+an older way, and 1 for each further page of 500. At most 200; the rest is a gap. May import: `asking`, `access`, `domains`, `members`, `shapes`, `core`, `ports`.
 """
 
 from __future__ import annotations
@@ -28,11 +28,9 @@ def look_around(asking: Asking, path: str, page_size: int, now: datetime) -> Sur
     domains = asking.part(DOMAINS_UNSEEN, lambda: read_domains(asking, path, page_size)) or ()
     projects = _projects(asking, path, body, page_size)
     grants: list[Grant] = []
-    if projects:
-        members = asking.part("the members", lambda: read_members(asking, path, page_size)) or ()
-        known = access.Known.of(members)
-        for project in projects if members else ():
-            grants.extend(_grants(asking, project, known))
+    known = access.Known(lambda: read_members(asking, path, page_size))
+    for project in projects:
+        grants.extend(_grants(asking, project, known))
     seats: list[Seat] = []
     roles = asking.part("the roles", lambda: access.read_roles(asking, path, page_size)) or {}
     for role_id, role in roles.items():
@@ -55,7 +53,11 @@ def look_around(asking: Asking, path: str, page_size: int, now: datetime) -> Sur
 
 def _projects(asking: Asking, path: str, body: dict[str, Any], page_size: int) -> tuple[Project, ...]:
     named = access.projects_within(body)
-    return named or asking.part("the projects", lambda: access.read_projects(asking, path, page_size)) or ()
+    return (
+        named
+        if named is not None
+        else asking.part("the projects", lambda: access.read_projects(asking, path, page_size)) or ()
+    )
 
 
 def _grants(asking: Asking, project: Project, known: access.Known) -> tuple[Grant, ...]:

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge import connecting, reading
-from bridge.core.policy import Mode, OnReturn, OnSuspend, Policy
+from bridge.core.policy import IncidentOf, Mode, OnReturn, OnSuspend, Policy
 from bridge.ports import Connection, TargetSettings
 from bridge.reading import Table
 
@@ -307,6 +307,8 @@ def _policy(table: Table) -> Policy:
         drift_every=table.duration("drift_every", default.drift_every),
         surroundings_every=table.optional_duration("surroundings_every", default.surroundings_every),
         cancel_invites_sent=table.flag("cancel_invites_sent", default=default.cancel_invites_sent),
+        incident_days=table.integer("incident_days", default.incident_days, least=1, most=366),
+        incident_of=table.choice("incident_of", IncidentOf, default.incident_of),
     )
     table.close()
     return policy

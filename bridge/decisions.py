@@ -11,7 +11,7 @@ from bridge.core import case as cases_of
 from bridge.core.case import Case
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, inbox, people, targets
+from bridge.store import batches, cases, inbox, people, targets, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -127,7 +127,7 @@ def tick(bridge: Bridge, todo_id: int, *, by: str) -> None:
     """Say that a to-do is done. Raises `Declined` when there is no such open one."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        if not cases.tick(tx, todo_id, f"operator:{by}", now):
+        if not todos.tick(tx, todo_id, f"operator:{by}", now):
             raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
         tx.audit(Entry(at=now, kind="todo.done", actor=f"operator:{by}", facts={"todo": todo_id}))
 

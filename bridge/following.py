@@ -16,7 +16,7 @@ from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import Plan
 from bridge.ports import Bridge, Connection
-from bridge.store import cases, groups, inbox, people, records, scopes
+from bridge.store import cases, groups, inbox, people, records, scopes, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -177,7 +177,7 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
         log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)
         if done:
             what = "; ".join(dict.fromkeys(s.says for s in done))
-            cases.ask(
+            todos.ask(
                 tx,
                 case.id,
                 "reactivated",

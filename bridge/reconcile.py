@@ -22,7 +22,7 @@ from bridge.core.plan import Plan, RemoveMember, SetLevel, Step, shows_as_done
 from bridge.core.planner import plan
 from bridge.core.policy import OnNoMatch
 from bridge.ports import Applied, BoundaryError, Bridge, ClaimLost, Refused, Target, Unavailable
-from bridge.store import cases, people, surroundings, targets
+from bridge.store import cases, findings, people, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
@@ -271,6 +271,8 @@ def _link_matches(tx: Tx, this: Pass, case: Case, found: Plan) -> None:
     for step in found.steps:
         if isinstance(step, RemoveMember):
             people.link(tx, case.person_id, this.target, step.user_uuid, is_theirs=True, how="removal", now=now)
+            assert this.organization is not None
+            findings.note_before(tx, case.id, this.target, this.organization, step.user_uuid, now)
 
 
 def _apply_one(this: Pass, intended: Intended) -> None:

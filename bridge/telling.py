@@ -8,7 +8,7 @@ from datetime import datetime
 from bridge.core.case import Case, approver
 from bridge.core.organization import Level, Organization
 from bridge.core.plan import RemoveMember, SetLevel, Step
-from bridge.store import cases
+from bridge.store import cases, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -40,22 +40,22 @@ def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: 
         others = [m.email for m in before.human_owners if m.user_uuid not in leaving | {step.user_uuid}]
         also = f" (also {', '.join(others)})" if others else ""
         words = f"{step.email} was made owner{also}: confirm that billing and payment notices can be reached and paid."
-        cases.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
+        todos.ask(tx, case.id, f"billing:{step.user_uuid}", words, now)
     if not isinstance(step, SetLevel) or step.before is not Level.OWNER:
         return
     _take_down(tx, case.target, {"billing:owners", f"billing:{step.user_uuid}"}, now)
     staying = [m.email for m in before.human_owners if m.user_uuid != step.user_uuid]
     if staying:
         words = f"{step.email} is no longer an owner. {', '.join(staying)}: confirm your access to billing."
-        cases.ask(tx, case.id, "billing:owners", words, now)
+        todos.ask(tx, case.id, "billing:owners", words, now)
     else:
         words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
-        cases.ask(tx, case.id, "name-an-owner", words, now)
+        todos.ask(tx, case.id, "name-an-owner", words, now)
 
 
 def _take_down(tx: Tx, target: str, kinds: set[str], now: datetime) -> None:
     """What was asked of who is no owner any more is asked anew of who is."""
-    for todo in cases.todos(tx):
+    for todo in todos.todos(tx):
         of = cases.find(tx, todo.case_id)
         if todo.kind in kinds and of is not None and of.target == target:
-            cases.tick(tx, todo.id, "the bridge, which asks the owners of now", now)
+            todos.tick(tx, todo.id, "the bridge, which asks the owners of now", now)

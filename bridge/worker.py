@@ -30,9 +30,12 @@ from bridge.ports import Bridge, QueueState
 QUEUE = "bridge"
 """All workers share one queue: only then does RQ take jobs with BLMOVE, which cannot lose one."""
 JOB = "bridge.worker.look_after"
-"""The only function that a job may name."""
+ASKING = "bridge.worker.inquire"
+"""The only functions that a job may name."""
 JOB_SECONDS = 120
 """A pass hands over after 30 s; what takes four times that hangs."""
+ASKING_SECONDS = 1_200
+"""Inquiries are slow on purpose, and make room when they are in somebody's way; twice their own limit is a hang."""
 FAILURE_SECONDS = 60
 """How long a failed job can be looked at; RQ's own default is a year."""
 TIMEOUT_SECONDS = 0.3
@@ -44,6 +47,8 @@ SWEEP_SECONDS = 1.0
 REPEAT_SECONDS = 30.0
 """How often the same trouble is worth a line in the log."""
 LONGEST_WAIT_SECONDS = 5.0
+FOR_INQUIRIES = "Inquiries-"
+"""Before a target's name, which has no capitals: what its inquiries are rung for by."""
 
 log = structlog.get_logger()
 
@@ -61,9 +66,10 @@ class BridgeJob(Job):
 
         Raises: `JobRefused`.
         """
-        if self.func_name != JOB or self.instance is not None:
+        known = {JOB: look_after, ASKING: inquire}
+        if self.func_name not in known or self.instance is not None:
             raise JobRefused(f"a job named {self.func_name!r}")
-        return look_after
+        return known[self.func_name]
 
     @property
     def success_callback(self) -> None:
@@ -129,7 +135,7 @@ class BridgeWorker(Worker):
 
 def look_after(target: str) -> None:
     """The job: one pass over the target. A name that the configuration no longer has is dropped."""
-    from bridge import reconcile
+    from bridge import inquiries, reconcile
 
     bridge = wired()
     if target not in bridge.targets:
@@ -137,8 +143,19 @@ def look_after(target: str) -> None:
         return
     reconcile.run_pass(bridge, target, _holder)
     if isinstance(bridge.bell, RedisBell):
+        if inquiries.are_wanted(bridge, target):
+            bridge.bell.ring(FOR_INQUIRIES + target)
         # The fork ends at once; what it rang last would end with it.
         bridge.bell.flush()
+
+
+def inquire(target: str) -> None:
+    """The other job: inquiries about who left the target."""
+    from bridge import inquiries
+
+    bridge = wired()
+    if target in bridge.targets:
+        inquiries.run(bridge, target)
 
 
 _wired: Bridge | None = None
@@ -240,10 +257,11 @@ class RedisBell:
         # A target's name has no underscore, so the beginning of a waiting job's id tells whose it is.
         if any(waiting.startswith(f"{target}_") for waiting in self._queue.get_job_ids()):
             return
+        name = target.removeprefix(FOR_INQUIRIES)
         self._queue.enqueue_call(
-            JOB,
-            args=(target,),
-            timeout=JOB_SECONDS,
+            JOB if name == target else ASKING,
+            args=(name,),
+            timeout=JOB_SECONDS if name == target else ASKING_SECONDS,
             result_ttl=0,
             failure_ttl=FAILURE_SECONDS,
             job_id=f"{target}_{uuid.uuid4().hex}",
@@ -279,7 +297,7 @@ def _queue(url: str, timeout_seconds: float | None = None) -> Queue:
 
 def prepare(bridge: Bridge) -> None:
     """Do before the fork what each job would else do again: imports, the clients of the targets, a pass. Leaves the store closed."""
-    from bridge import warming
+    from bridge import inquiries, warming  # noqa: F401 - so that no fork imports them
 
     wire(bridge)
     for target in bridge.targets:

@@ -74,6 +74,7 @@ def deletes(world) -> list[str]:
 
 MAYA, GRACE, SAMUEL = "maya.okafor@example.com", "grace.lindqvist@example.com", "samuel.adeyemi@example.com"
 NOOR, BEN = "noor.haddad@example.com", "ben.oduya@example.com"
+IVAN = "ivan.petrov@example.com"
 
 
 def audited(bridge, kind: str) -> list[audit.Entry]:

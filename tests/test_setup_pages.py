@@ -13,7 +13,7 @@ from bridge import config
 from bridge.cli import COMMANDS
 from bridge.core.case import CaseState
 from bridge.core.policy import Mode
-from bridge.store import cases, coverage
+from bridge.store import coverage, todos
 from tests.conftest import run_for, wire
 from tests.players import BEN, Idp, is_member, the_case
 
@@ -92,7 +92,7 @@ def test_a_person_goes_the_way_that_the_page_describes(db, clock, world, transpo
     assert not is_member(world, BEN)
     idp.activate(ben)
     with db.read() as tx:
-        assert len(cases.todos(tx)) == 1
+        assert len(todos.todos(tx)) == 1
     assert not is_member(world, BEN)
 
 

@@ -17,10 +17,10 @@ from bridge.core.wording import ago, counted, lasting, scope_words, utc
 from bridge.ports import Declined
 from bridge.store import contract, story, views, ways
 from bridge.store.batches import Batch
-from bridge.store.cases import Todo
 from bridge.store.coverage import Coverage
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
+from bridge.store.todos import Todo
 from bridge.store.views import CaseView, Status
 
 MOST_NAMED = 10

@@ -31,6 +31,14 @@ class OnSuspend(StrEnum):
     REMOVE = "remove"
 
 
+class IncidentOf(StrEnum):
+    """Of whom the activity log is read after the removal, emergencies aside: they are always read."""
+
+    ADMINS = "admins"
+    """Admins and owners."""
+    EVERYONE = "everyone"
+
+
 class OnNoMatch(StrEnum):
     """What to do about a leaver whom the target never knew."""
 
@@ -75,11 +83,13 @@ class Policy:
     """How often a held case is planned anew: the world may have settled it."""
     drift_every: timedelta = timedelta(hours=24)
     """How often everyone who is inactive in our records is compared with the members."""
-
     surroundings_every: timedelta | None = timedelta(hours=1)
     """How often everything around the members is looked at, when nobody is due; `None` is never."""
     cancel_invites_sent: bool = False
     """Whether a removal also cancels the open invites that the leaver sent to others. Off: colleagues expect them."""
+    incident_days: int = 30
+    """How many days before the removal the activity log is read for the incident report."""
+    incident_of: IncidentOf = IncidentOf.ADMINS
 
     def most_removals(self, member_count: int) -> int:
         """How many removals in the window go without a person's approval, in an organization of that size."""

@@ -1,4 +1,4 @@
-"""Cases and what belongs to them: steps done, looks taken, to-dos, batches."""
+"""Cases and what belongs to them: steps done, looks taken, batches."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import Select, bindparam, func, insert, select, update
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
 from bridge.core.events import EventKind, Reason
+from bridge.core.evidence import StepDone
 from bridge.core.plan import RemoveMember, Step
 from bridge.store import gathering
 from bridge.store import tables as t
@@ -175,27 +176,6 @@ def end_step(tx: Tx, step_id: int, *, result: str, status: int | None, now: date
     tx.execute(update(t.steps).where(t.steps.c.id == step_id).values(result=result, status=status, ended_at=now))
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepDone:
-    """One step as it was sent and answered.
-
-    `result`: `done` or `gone`; `refused` for the whole target or `declined` alone; `sent` or `lost` while nobody knows,
-    until a look shows `done` or `undone`.
-    """
-
-    canonical: str
-    says: str
-    started_at: datetime
-    ended_at: datetime | None
-    status: int | None
-    result: str
-
-    @property
-    def may_have_effect(self) -> bool:
-        """Whether it changed something in the target, or perhaps did."""
-        return self.result not in {"refused", "declined", "undone"}
-
-
 def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
     """Every step that was sent for the case, in order."""
     return [_step_done(row) for row in _STEPS.rows(tx, case_id=case_id)]
@@ -249,57 +229,6 @@ def checks_of(tx: Tx, case_id: int) -> list[tuple[datetime, str]]:
     """The looks of the watch, in order."""
     query = select(t.checks.c.at, t.checks.c.result).where(t.checks.c.case_id == case_id).order_by(t.checks.c.id)
     return [(at, result) for at, result in tx.execute(query)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Todo:
-    """Something that only a person can do or confirm."""
-
-    id: int
-    case_id: int
-    kind: str
-    text: str
-    opened_at: datetime
-    done_at: datetime | None
-    done_by: str
-
-
-def ask(tx: Tx, case_id: int, kind: str, words: str, now: datetime) -> bool:
-    """Put up a to-do, once per case and kind. True when it is new."""
-    known = tx.execute(select(t.todos.c.id).where(t.todos.c.case_id == case_id, t.todos.c.kind == kind)).first()
-    if known is not None:
-        return False
-    tx.execute(insert(t.todos).values(case_id=case_id, kind=kind, text=words, opened_at=now, done_by=""))
-    return True
-
-
-def todos(tx: Tx, *, case_id: int | None = None, only_open: bool = True) -> list[Todo]:
-    """The to-dos of one case or all."""
-    query = select(t.todos).order_by(t.todos.c.id)
-    if case_id is not None:
-        query = query.where(t.todos.c.case_id == case_id)
-    if only_open:
-        query = query.where(t.todos.c.done_at.is_(None))
-    return [
-        Todo(
-            id=r.id,
-            case_id=r.case_id,
-            kind=r.kind,
-            text=r.text,
-            opened_at=r.opened_at,
-            done_at=r.done_at,
-            done_by=r.done_by,
-        )
-        for r in tx.execute(query)
-    ]
-
-
-def tick(tx: Tx, todo_id: int, by: str, now: datetime) -> bool:
-    """Say that the to-do is done. False when there is no such open one."""
-    result = tx.execute(
-        update(t.todos).where(t.todos.c.id == todo_id, t.todos.c.done_at.is_(None)).values(done_at=now, done_by=by)
-    )
-    return result.rowcount == 1
 
 
 def _columns(case: Case) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from typing import Any
 
 from bridge.core.case import CaseState
 from bridge.core.events import IdentityEvent
+from bridge.core.evidence import StepDone
 from bridge.core.wording import rfc3339
 from bridge.store import story
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
-from bridge.store.cases import StepDone, Todo
 from bridge.store.coverage import Coverage, Standing
 from bridge.store.inbox import subject_out
 from bridge.store.plans import plan_out
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
+from bridge.store.todos import Todo
 from bridge.store.views import CaseView, Status
 
 MOST_NAMED = 50

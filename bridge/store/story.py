@@ -13,9 +13,9 @@ from typing import Any
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
+from bridge.core.evidence import StepDone
 from bridge.core.wording import ago, counted, lasting, scope_words, utc, who
 from bridge.store.batches import Batch
-from bridge.store.cases import StepDone
 from bridge.store.views import CaseView
 
 LIVES_ON = (

@@ -267,7 +267,41 @@ todos = Table(
     Column("opened_at", Moment, nullable=False),
     Column("done_at", Moment, nullable=True),
     Column("done_by", String(128), nullable=False),
+    Column("is_urgent", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("wants_answer", Boolean, nullable=False),
+    Column("answer", Text, nullable=False),
     UniqueConstraint("case_id", "kind", name="ux_todos_kind"),
+)
+
+checklists = Table(
+    "checklists",
+    metadata,
+    Column("case_id", ForeignKey("cases.id"), primary_key=True, autoincrement=False),
+    Column("template", String(16), nullable=False),
+    Column("chosen_by", String(128), nullable=False),
+    Column("opened_at", Moment, nullable=False),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("case_id", ForeignKey("cases.id"), nullable=True),
+    Column("target", String(64), nullable=False),
+    Column("topic", String(32), nullable=False),
+    Column("progress", String(16), nullable=False),
+    Column("wanted_at", Moment, nullable=False),
+    Column("kept_at", Moment, nullable=True),
+    Column("due_at", Moment, nullable=True),
+    Column("taken_until", Moment, nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("trouble", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", Document, nullable=True),
+    UniqueConstraint("case_id", "topic", name="ux_findings_topic"),
+    Index("ix_findings_progress", "target", "progress", "due_at"),
 )
 
 tokens = Table(

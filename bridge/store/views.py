@@ -14,19 +14,20 @@ from sqlalchemy import case as sql_case
 
 from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
+from bridge.core.evidence import StepDone
 from bridge.core.plan import RemoveMember
 from bridge.core.policy import Policy
 from bridge.core.wording import counted, lasting
 from bridge.ports import Connection, QueueState
-from bridge.store import audit, batches, cases, coverage, groups, inbox, reach, targets
+from bridge.store import audit, batches, cases, coverage, groups, inbox, reach, targets, todos
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
-from bridge.store.cases import StepDone, Todo
 from bridge.store.coverage import Coverage
 from bridge.store.db import Tx
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
+from bridge.store.todos import Todo
 
 LONG_PAUSE = timedelta(minutes=10)
 """A target that is left alone for longer than this does not mend itself: somebody should look."""
@@ -156,7 +157,7 @@ def status(
         targets=states,
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
-        todos=tuple(cases.todos(tx)),
+        todos=tuple(todos.todos(tx, only_urgent=True)),
         troubles=(*_troubles(tx, states, now), *unheard),
         still_in=_still_in(tx),
     )
@@ -216,7 +217,7 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         case=case,
         approver=short.approver,
         access=short.access,
-        todos=tuple(cases.todos(tx, case_id=case_id, only_open=False)),
+        todos=tuple(todos.todos(tx, case_id=case_id, only_open=False)),
         steps=short.steps,
         events=tuple(inbox.of_case(tx, case_id)),
         checks=tuple(cases.checks_of(tx, case_id)),

@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, func, select, type_coerce
 
 from bridge.core.case import Case
+from bridge.core.evidence import StepDone
 from bridge.store import tables as t
-from bridge.store.cases import StepDone
 from bridge.store.db import Tx
 from bridge.store.views import CaseView
 

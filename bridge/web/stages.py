@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.core.case import Case, CaseState
-from bridge.store.cases import StepDone
+from bridge.core.evidence import StepDone
 from bridge.store.views import CaseView
 
 ASKED = ("Ask", "Asking", "Asked")

@@ -11,7 +11,7 @@ from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode
 from bridge.core.record import Email
-from bridge.store import audit, cases, records
+from bridge.store import audit, cases, records, todos
 from bridge.store import tables as t
 from tests.conftest import START
 from tests.players import (
@@ -120,7 +120,7 @@ def test_an_activation_after_the_removal_gives_nothing_back_and_is_told(bridge, 
     assert case.state is CaseState.CLOSED
     assert "active again in okta" in case.outcome
     with bridge.db.read() as tx:
-        (todo,) = cases.todos(tx)
+        (todo,) = todos.todos(tx)
     assert "Nothing was given back" in todo.text
 
 
@@ -163,7 +163,7 @@ def test_two_owners_leaving_together_leave_the_successor_as_owner(bridge, world,
     assert not is_member(world, SAMUEL)
     assert world.level_of(NOOR) == 15
     with bridge.db.read() as tx:
-        assert any("was made owner" in todo.text and "billing" in todo.text for todo in cases.todos(tx))
+        assert any("was made owner" in todo.text and "billing" in todo.text for todo in todos.todos(tx))
 
 
 def test_an_owner_who_leaves_takes_what_was_asked_of_them_along(bridge, world, okta, settle):
@@ -173,7 +173,7 @@ def test_an_owner_who_leaves_takes_what_was_asked_of_them_along(bridge, world, o
     okta.deactivate(second)
     settle(minutes=3)
     with bridge.db.read() as tx:
-        asked, every = cases.todos(tx), cases.todos(tx, only_open=False)
+        asked, every = todos.todos(tx), todos.todos(tx, only_open=False)
     assert not any(f"{GRACE}: confirm" in todo.text for todo in asked)
     assert any(f"{NOOR}: confirm your access to billing" in todo.text for todo in asked)
     assert [t.done_by for t in every if f"{GRACE}: confirm" in t.text] == ["the bridge, which asks the owners of now"]
@@ -185,7 +185,7 @@ def test_a_leaver_is_not_asked_to_confirm_the_billing(bridge, world, okta, settl
     settle(minutes=2)
 
     with bridge.db.read() as tx:
-        asked = [todo.text for todo in cases.todos(tx) if "was made owner" in todo.text]
+        asked = [todo.text for todo in todos.todos(tx) if "was made owner" in todo.text]
     assert asked == [f"{NOOR} was made owner: confirm that billing and payment notices can be reached and paid."]
 
 
@@ -214,7 +214,7 @@ def test_a_released_last_owner_leaves_the_service_account_and_a_todo(bridge, wor
 
     assert not is_member(world, GRACE)
     with bridge.db.read() as tx:
-        assert any("No human is an owner" in todo.text for todo in cases.todos(tx))
+        assert any("No human is an owner" in todo.text for todo in todos.todos(tx))
         approvers = {k.entry.approver for k in audit.read(tx, case_id=held.id) if k.entry.kind == "step.done"}
     assert approvers == {"operator:ada"}
 

@@ -9,11 +9,11 @@ import pytest
 
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent, Subject
+from bridge.core.evidence import StepDone
 from bridge.core.organization import Level
 from bridge.core.plan import Plan, RemoveMember
 from bridge.store import story
 from bridge.store.audit import Entry, Kept
-from bridge.store.cases import StepDone
 from bridge.store.views import Access, CaseView
 from tests.conftest import START
 

@@ -9,9 +9,9 @@ import pytest
 
 from bridge.core.case import Case, CaseState, Released
 from bridge.core.events import EventKind, Subject
+from bridge.core.evidence import StepDone
 from bridge.core.organization import Level
 from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember
-from bridge.store.cases import StepDone
 from bridge.store.views import Access, CaseView
 from bridge.store.watches import Watch
 from bridge.web import stages, strips

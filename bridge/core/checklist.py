@@ -1,0 +1,319 @@
+"""The checklist of a removal: what the bridge verified by itself, and what only a person can do.
+
+A template chooses what is asked; the findings add what this very person left. Nothing here ever says that a personal API
+key was revoked: PostHog has no way to do that to somebody else's key. May import: `case`, `findings`, `events`, `organization`,
+`wording`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from bridge.core.case import Case
+from bridge.core.events import Reason
+from bridge.core.findings import Findings
+from bridge.core.organization import Level
+from bridge.core.surroundings import Resource
+from bridge.core.wording import counted
+
+MOST_PROJECTS = 5
+"""Projects whose token has items of its own; more are one item."""
+MOST_NAMED = 3
+"""Resources that one item names; the removal record lists all."""
+SENDING = ("hog_functions", "batch_exports")
+"""Kinds of resources that send data out of PostHog, in PostHog's words."""
+CLOUD = (".posthog.com",)
+"""Hosts of PostHog Cloud: an account there cannot be deactivated by its customer."""
+
+
+class Template(StrEnum):
+    """Which checklist it is."""
+
+    EMPLOYEE = "employee"
+    CONTRACTOR = "contractor"
+    ADMIN = "admin"
+    HOSTILE = "hostile"
+    EMERGENCY = "emergency"
+
+    @property
+    def is_hostile(self) -> bool:
+        """Whether the person may wish harm: then nothing is said to them, and every key they knew counts as known."""
+        return self in {Template.HOSTILE, Template.EMERGENCY}
+
+    @property
+    def knew_keys(self) -> bool:
+        """Whether the person surely knew keys that others use too."""
+        return self.is_hostile or self is Template.ADMIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One thing that a person does."""
+
+    kind: str
+    """What it is, the same in each case; at most 64 characters."""
+    text: str
+    url: str = ""
+    """Where it is done."""
+    is_urgent: bool = False
+    """Whether it asks in the status; the others wait in their case."""
+    wants_answer: bool = False
+    """Whether ticking it takes a sentence, such as a decision and whose it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticked(Ask):
+    """One thing that a person does, and who did it."""
+
+    position: int = 0
+    """Its place in the checklist; 0 for what was asked outside of it."""
+    done_at: datetime | None = None
+    done_by: str = ""
+    answer: str = ""
+
+
+class Verdict(StrEnum):
+    """What the bridge knows of an item."""
+
+    YES = "yes"
+    NOT_YET = "not yet"
+    NO = "no"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified:
+    """One item that the bridge verified by itself, with its evidence."""
+
+    kind: str
+    says: str
+    verdict: Verdict
+    at: datetime | None = None
+    evidence: tuple[int, ...] = ()
+    """Numbers of the audit log's entries."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checklist:
+    """One case's checklist."""
+
+    template: Template
+    chosen_by: str
+    """`the bridge`, or the operator who chose another."""
+    opened_at: datetime
+    verified: tuple[Verified, ...] = ()
+    asked: tuple[Ticked, ...] = ()
+
+    @property
+    def open(self) -> tuple[Ticked, ...]:
+        """What is still to do by a person."""
+        return tuple(a for a in self.asked if a.done_at is None)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everybody has done their part, the bridge too."""
+        return not self.open and all(v.verdict is Verdict.YES for v in self.verified)
+
+    @property
+    def says(self) -> str:
+        """How far it is, in a few words."""
+        ticked = f"{len(self.asked) - len(self.open)} of {len(self.asked)} ticked by people"
+        sure = sum(v.verdict is Verdict.YES for v in self.verified)
+        state = "done" if self.is_done else "open"
+        return f"{self.template}: {state}; {ticked}, {sure} of {len(self.verified)} verified by the bridge"
+
+
+def choose(case: Case, level: Level) -> Template:
+    """The template that fits. Whoever was sent away is treated as hostile: a farewell too few does no harm."""
+    if case.is_emergency:
+        return Template.EMERGENCY
+    if case.reason in {Reason.SECURITY_INCIDENT, Reason.TERMINATED}:
+        return Template.HOSTILE
+    if level >= Level.ADMIN:
+        return Template.ADMIN
+    return Template.CONTRACTOR if case.reason is Reason.CONTRACT_ENDED else Template.EMPLOYEE
+
+
+def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[Ask, ...]:
+    """What people have to do, in the order of doing. `url`: the PostHog host's, for links."""
+    name = case.subject.label
+    items = [
+        *_about_the_incident(template, case),
+        *_ways_back(template, findings),
+        *_keys(template, name),
+        *_tokens(template, findings, url),
+        *_left_behind(findings, name, url),
+        *_elsewhere(template, name),
+        *_account(name, url),
+        *_profiles(findings, name, url),
+    ]
+    if not template.is_hostile:
+        items.append(
+            Ask(
+                kind="farewell",
+                text=f"Say goodbye to {name}, if nobody has: their PostHog account itself lives on, and only they can "
+                "delete it, once they are in no organization any more (PostHog, Settings, Account).",
+            )
+        )
+    return tuple(items)
+
+
+def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
+    if template.is_hostile:
+        yield Ask(
+            kind="incident_report",
+            text=f"Read what the activity log says of the last weeks: `report {case.id} --incident`. It cannot show what "
+            "was queried or read.",
+            is_urgent=template is Template.EMERGENCY,
+        )
+    if template is Template.EMERGENCY or case.reason is Reason.SECURITY_INCIDENT:
+        yield Ask(
+            kind="breach",
+            text="Decide whether this is a breach of personal data that must be reported (GDPR, article 33: within 72 hours "
+            "of becoming aware). Answer with the decision and who took it.",
+            is_urgent=True,
+            wants_answer=True,
+        )
+
+
+def _ways_back(template: Template, findings: Findings) -> Iterator[Ask]:
+    found = findings.ways_back
+    for number, way in enumerate(found.ways if found else (), 1):
+        yield Ask(kind=f"way_back:{number}", text=f"{way.says} {way.remedy}", is_urgent=template.is_hostile)
+
+
+def _keys(template: Template, name: str) -> Iterator[Ask]:
+    yield Ask(
+        kind="personal_keys",
+        text=f"{name}'s personal API keys: they lose this organization, stay valid elsewhere, and revive if the person "
+        "returns. Scripts that used them stop now. Look in CI secrets, Terraform, cron jobs and notebooks, servers that "
+        "evaluate feature flags themselves, and MCP clients, and give what must go on a key of a service account.",
+    )
+    if template.knew_keys or template is Template.CONTRACTOR:
+        yield Ask(
+            kind="known_keys",
+            text=f"Keys that {name} knew and others still use (service accounts' personal keys, project secret keys, webhook "
+            "addresses, passwords of destinations): list them, and replace each.",
+        )
+
+
+def _tokens(template: Template, findings: Findings, url: str) -> Iterator[Ask]:
+    """Rotating a project's token: PostHog lets no API key do it, and keeps no old token beside the new one."""
+    if not template.knew_keys:
+        return
+    before = findings.before
+    projects = {p.project_id: p.project or f"project {p.project_id}" for p in (before.projects if before else ())}
+    if not projects or len(projects) > MOST_PROJECTS:
+        projects = {0: f"each of {len(projects)} projects" if projects else "each project"}
+    for number, project in projects.items():
+        where = f"{url}/project/{number}/settings/project" if number else f"{url}/settings/project"
+        kind = f"token:{number}"
+        yield Ask(
+            kind=kind,
+            text=f"Decide about the project token of {project}, and rotate it if it must be: by hand, since PostHog lets no "
+            "API key do that. WARNING: the old token stops at once for every SDK, there is no backup token, and events "
+            "that are sent with it meanwhile are lost. Have the release ready before. If it stays, tick this and the next "
+            'three with the answer "stays".',
+            url=where,
+        )
+        yield Ask(kind=f"{kind}:sdks", text=f"{project}: every SDK and server has the new token.")
+        yield Ask(kind=f"{kind}:deployed", text=f"{project}: it is deployed everywhere, mobile apps too.")
+        yield Ask(kind=f"{kind}:tested", text=f"{project}: tracking was tested, and events arrive with the new token.")
+
+
+def _left_behind(findings: Findings, name: str, url: str) -> Iterator[Ask]:
+    found = findings.left_behind
+    resources = found.resources if found else ()
+    mailing = [r for r in resources if r.kind == "subscriptions" and r.note]
+    if mailing:
+        yield Ask(
+            kind="subscriptions",
+            text=f"{counted(len(mailing), 'subscription')} still mail to {name}, and go on doing so after the removal. Edit "
+            f"or delete: {_named(mailing, url)}",
+        )
+    silent = [r for r in resources if r.kind == "alerts" and r.note]
+    if silent:
+        verb = "has" if len(silent) == 1 else "have"
+        yield Ask(
+            kind="alerts",
+            text=f"{counted(len(silent), 'alert')} {verb} no subscriber left: it runs, and nobody is told. Subscribe "
+            f"somebody who stays: {_named(silent, url)}",
+        )
+    sending = [r for r in resources if r.kind in SENDING]
+    if sending:
+        verb = "goes" if len(sending) == 1 else "go"
+        yield Ask(
+            kind="destinations",
+            text=f"{counted(len(sending), 'destination or export', 'destinations and exports')} that {name} made {verb} on "
+            f"sending data out of PostHog. Check where to: {_named(sending, url)}",
+        )
+    others = [r for r in resources if r.kind not in SENDING and r not in mailing and r not in silent]
+    if others:
+        yield Ask(
+            kind="handover",
+            text=f"{counted(len(others), 'thing')} that {name} made in PostHog stays, and works on. Name who looks after "
+            "them; the removal record lists each with its link.",
+        )
+    before = findings.before
+    invited = before.invites_sent if before else ()
+    if invited:
+        names = ", ".join(f"{i.email} ({i.level.word})" for i in invited)
+        yield Ask(
+            kind="invites_sent",
+            text=f"Invites that {name} had sent and that were open: {names}. Cancel or vouch for each.",
+        )
+
+
+def _elsewhere(template: Template, name: str) -> Iterator[Ask]:
+    yield Ask(
+        kind="slack",
+        text=f"Slack: {name} is out of the channels that PostHog posts to (alerts, subscriptions), shared channels and guest "
+        "accounts too.",
+    )
+    yield Ask(
+        kind="documents",
+        text=f"Shared documents: exports, screenshots and links to PostHog that {name} can still open, and public links to "
+        "dashboards that they know.",
+    )
+    yield Ask(
+        kind="other_tools",
+        text="Other tools that hold PostHog's data: the warehouse, reverse ETL, the error tracker, what the identity provider "
+        "does not cover.",
+    )
+    if template is Template.CONTRACTOR:
+        yield Ask(
+            kind="agency", text=f"Tell the agency or company of {name}, and ask for the data that they still hold."
+        )
+
+
+def _account(name: str, url: str) -> Iterator[Ask]:
+    host = urlsplit(url).hostname or ""
+    if host and not host.endswith(CLOUD):
+        yield Ask(
+            kind="self_hosted_account",
+            text=f"This PostHog is self-hosted: now that the membership has ended, deactivate the account of {name} (Django "
+            "admin, users, untick active). Deactivate, do not delete; and never before the removal, since a deactivated "
+            "account hides its membership from the API.",
+            url=f"{url}/admin/posthog/user/",
+        )
+
+
+def _profiles(findings: Findings, name: str, url: str) -> Iterator[Ask]:
+    found = findings.profiles
+    if found is not None and found.count:
+        where = ", ".join(f"{t.project} ({t.count})" for t in found.tracked)
+        yield Ask(
+            kind="customer_profile",
+            text=f"Your own product tracks {counted(found.count, 'person', 'people')} with the address of {name}: {where}. "
+            "That is apart from offboarding, and the bridge deletes nothing there: decide under your own rules (GDPR) "
+            "whether the profile stays.",
+            url=url + found.tracked[0].path,
+        )
+
+
+def _named(resources: Sequence[Resource], url: str) -> str:
+    names = ", ".join(f"{r.name or r.kind} ({url}{r.path})" for r in resources[:MOST_NAMED])
+    return names + (f" and {len(resources) - MOST_NAMED} more." if len(resources) > MOST_NAMED else ".")

@@ -1,0 +1,251 @@
+"""What is collected about a leaver after the removal, and that it is never in a removal's way."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bridge import decisions, inquiries
+from bridge.core.checklist import Template
+from bridge.core.events import Reason, Subject
+from bridge.core.findings import Progress, Topic
+from bridge.core.organization import Level
+from bridge.core.policy import IncidentOf
+from bridge.core.surroundings import Resource
+from bridge.ports import Unavailable, Unexpected
+from bridge.store import cases, checklists, findings, todos
+from tests.inquiring import Telling
+from tests.players import GRACE, IVAN, MAYA, audited, deactivate_many, the_case
+
+DASHBOARD = Resource(
+    kind="dashboards", project_id=1, resource_id="7", name="Revenue", path="/project/1/dashboard/7", note=""
+)
+
+
+@pytest.fixture
+def telling(bridge) -> Telling:
+    return Telling(bridge.remote("main"), resources=(DASHBOARD,))
+
+
+@pytest.fixture
+def asking(bridge, telling):
+    return replace(bridge, remote=lambda _name: telling)
+
+
+def found(bridge, case_id: int = 1):
+    with bridge.db.read() as tx:
+        return findings.of_case(tx, case_id)
+
+
+def inquire(bridge, clock, **later) -> None:
+    clock.advance(**(later or {"minutes": 6}))
+    inquiries.run(bridge, "main")
+
+
+def test_what_a_leaver_made_is_listed_after_the_removal_and_its_digest_is_audited(bridge, asking, okta, settle, clock):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    left = found(bridge).left_behind
+    row = found(bridge).of(Topic.LEFT_BEHIND)
+    assert left.resources == (DASHBOARD,)
+    assert row.progress is Progress.KEPT
+    assert {"topic": "left_behind", "sha256": row.digest} in [e.facts for e in audited(bridge, "finding.kept")]
+
+
+def test_nothing_is_asked_before_the_removal_nor_in_the_first_minute_after_it(bridge, asking, telling, okta, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(seconds=30)
+    inquiries.run(asking, "main")
+    assert found(bridge).rows == ()
+
+    settle(seconds=40)
+    inquiries.run(asking, "main")
+
+    assert the_case(bridge).removed_at is not None
+    assert telling.asked == []
+
+
+def test_in_an_emergency_it_is_asked_at_once(bridge, asking, telling, settle):
+    subject = Subject(user_name=MAYA, emails=(MAYA,))
+    decisions.remove(bridge, subject, "main", by="ada", reason=Reason.SECURITY_INCIDENT, is_emergency=True)
+    settle(seconds=1)
+    inquiries.run(asking, "main")
+
+    assert {what for what, _ in telling.asked} == {"left_behind", "tracked", "deeds"}
+
+
+def test_the_level_before_is_the_one_before_an_owner_was_stepped_down(bridge, asking, okta, settle, clock):
+    okta.deactivate(okta.create(GRACE))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    before = found(bridge).before
+    assert before.level is Level.OWNER
+    assert [m.email for m in before.accounts] == [GRACE]
+    assert before.accounts[0].user_id > 0
+
+
+def test_the_numeric_id_by_which_resources_name_their_creator_is_known_after_the_removal(
+    asking, telling, world, okta, settle, clock
+):
+    number = world.account(MAYA).id
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    assert [about.user_id for what, about in telling.asked if what == "left_behind"] == [number]
+
+
+def test_the_activity_log_is_read_for_admins_and_owners_and_for_everyone_by_policy(
+    bridge, asking, telling, okta, settle, clock
+):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+    assert "deeds" not in dict(telling.asked)
+
+    okta.deactivate(okta.create(IVAN))
+    settle(minutes=2)
+    inquire(asking, clock)
+    assert "deeds" in dict(telling.asked)
+
+    telling.asked.clear()
+    everyone = replace(asking, policies={"main": replace(asking.policies["main"], incident_of=IncidentOf.EVERYONE)})
+    okta.deactivate(okta.create("ben.oduya@example.com"))
+    settle(minutes=2)
+    inquire(everyone, clock)
+    assert "deeds" in dict(telling.asked)
+
+
+def test_the_activity_log_is_read_for_as_many_days_as_the_policy_says(bridge, asking, okta, settle, clock):
+    short = replace(asking, policies={"main": replace(asking.policies["main"], incident_days=7)})
+    okta.deactivate(okta.create(IVAN))
+    settle(minutes=2)
+    inquire(short, clock)
+
+    assert found(bridge).deeds.since == the_case(bridge).removed_at - timedelta(days=7)
+
+
+def test_an_inquiry_that_fails_is_tried_again_and_no_removal_waits_for_it(bridge, asking, telling, okta, settle, clock):
+    telling.trouble = Unavailable("throttled", retry_after_seconds=600)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock, minutes=1)
+    with bridge.db.read() as tx:
+        assert not findings.is_wanted(tx, "main", clock.now() + timedelta(minutes=9))
+
+    okta.deactivate(okta.create("ben.oduya@example.com"))
+    settle(minutes=2)
+    with bridge.db.read() as tx:
+        assert cases.find(tx, 2).removed_at is not None
+
+    telling.trouble = None
+    inquire(asking, clock, minutes=20)
+    assert found(bridge).left_behind.resources == (DASHBOARD,)
+
+
+def test_what_can_never_be_had_has_a_last_word(bridge, asking, telling, okta, settle, clock):
+    telling.trouble = Unexpected("a list that is none")
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    for _ in range(inquiries.MOST_TRIES):
+        inquire(asking, clock, hours=3)
+
+    row = found(bridge).of(Topic.LEFT_BEHIND)
+    assert row.progress is Progress.GAVE_UP
+    assert row.trouble == "unexpected answer: a list that is none"
+    assert {e.facts["topic"] for e in audited(bridge, "finding.gave_up")} == {"left_behind", "tracked"}
+    telling.asked.clear()
+    inquire(asking, clock, hours=3)
+    assert telling.asked == []
+
+
+def test_a_mistake_of_ours_in_an_inquiry_pauses_no_target(bridge, asking, telling, okta, settle, clock):
+    telling.trouble = KeyError("nobody thought of that")
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    assert "internal error: KeyError" in found(bridge).of(Topic.TRACKED).trouble
+    okta.deactivate(okta.create("ben.oduya@example.com"))
+    settle(minutes=2)
+    with bridge.db.read() as tx:
+        assert cases.find(tx, 2).removed_at is not None
+
+
+def test_an_inquiry_makes_room_when_something_is_due_that_no_worker_takes(
+    bridge, asking, telling, okta, settle, clock, monkeypatch
+):
+    goes_on = threading.Event()
+    telling.left_behind = lambda _member, _now: goes_on.wait(20)
+    monkeypatch.setattr(inquiries, "NEEDED_SECONDS", 0.3)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    okta.deactivate(okta.create("ben.oduya@example.com"))
+    inquire(asking, clock)
+    goes_on.set()
+
+    row = found(bridge).of(Topic.LEFT_BEHIND)
+    assert row.progress is Progress.WANTED
+    assert row.attempts == 0
+    with bridge.db.read() as tx:
+        assert findings.is_wanted(tx, "main", clock.now())
+
+
+def test_two_workers_never_inquire_at_one_target_at_once(bridge, okta, settle, clock):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    clock.advance(minutes=5)
+    inquiries._open(bridge, "main")
+    clock.advance(minutes=5)
+    with bridge.db.write() as tx:
+        assert findings.take(tx, "main", clock.now(), clock.now() + inquiries.TAKEN_FOR) is not None
+        assert findings.take(tx, "main", clock.now(), clock.now() + inquiries.TAKEN_FOR) is None
+
+
+def test_many_inventories_are_spread_over_hours(asking, telling, okta, world, settle, clock):
+    bridge = replace(asking, policies={"main": replace(asking.policies["main"], max_removals=50, max_share=1.0)})
+    deactivate_many(world, okta, 15)
+    from tests.conftest import run_for
+
+    run_for(bridge, clock, minutes=2)
+    inquire(bridge, clock)
+    first = [a for what, a in telling.asked if what == "left_behind"]
+    for _ in range(8):
+        inquire(bridge, clock, minutes=20)
+
+    assert len(first) == 10
+    assert len([a for what, a in telling.asked if what == "left_behind"]) == 15
+
+
+def test_a_checklist_begins_with_the_removal_and_asks_what_was_found(bridge, asking, telling, okta, settle, clock):
+    telling.resources = (
+        replace(DASHBOARD, kind="subscriptions", name="Weekly", note=f"still sends to {MAYA}"),
+        DASHBOARD,
+    )
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    with bridge.db.read() as tx:
+        assert todos.todos(tx) == []
+    inquire(asking, clock)
+
+    with bridge.db.read() as tx:
+        chosen, asked = checklists.find(tx, 1), todos.todos(tx, case_id=1)
+        urgent = todos.todos(tx, only_urgent=True)
+    assert chosen.template is Template.EMPLOYEE
+    assert {"subscriptions", "handover", "farewell"} <= {a.kind for a in asked}
+    assert urgent == []
+
+
+def test_nothing_is_collected_about_whom_nothing_was_done(bridge, asking, telling, okta, settle, clock):
+    okta.deactivate(okta.create("never.seen@example.com"))
+    settle(minutes=5)
+    inquire(asking, clock)
+
+    assert telling.asked == []
+    assert found(bridge).rows == ()

@@ -124,9 +124,9 @@ def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
-def _audible(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def audible(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The line, unless it tells of what is only practised."""
-    if event.pop("is_silent", False) and _method == "info":
+    if event.pop("is_silent", False) and method == "info":
         raise structlog.DropEvent
     return event
 
@@ -171,7 +171,7 @@ def set_up_logging(part: str) -> None:
     is_terminal = sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _audible,
+        audible,
         lambda _logger, _method, event: {"part": part, **event},
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

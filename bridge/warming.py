@@ -18,7 +18,7 @@ from typing import cast
 import structlog
 
 from bridge import intake, reconcile
-from bridge.core.organization import Level, Member, Organization
+from bridge.core.organization import Invite, Level, Member, Organization
 from bridge.core.plan import Step
 from bridge.core.policy import Mode, Policy
 from bridge.core.record import Record
@@ -29,6 +29,7 @@ from bridge.store.db import Database, Tx
 NOWHERE = "warming up"
 """The target: a name with a blank is refused in the configuration."""
 LEAVER = "leaver@warming-up.invalid"
+INVITE = Invite(invite_id=str(uuid.UUID(int=2)), email=LEAVER, level=Level.MEMBER)
 
 log = structlog.get_logger()
 
@@ -106,6 +107,7 @@ class _Nobody:
     key_fingerprint = "none"
 
     def __init__(self) -> None:
+        self._done: list[Step] = []
         self._members = tuple(
             Member(user_uuid=str(uuid.UUID(int=n)), membership_id="", user_id=n, email=email, level=level)
             for n, (email, level) in enumerate((("key@warming-up.invalid", Level.OWNER), (LEAVER, Level.MEMBER)))
@@ -116,12 +118,15 @@ class _Nobody:
         return KeyOwner(user_uuid=self._members[0].user_uuid, email=self._members[0].email)
 
     def observe(self, key_uuid: str, now: datetime) -> Organization:
-        """Both, until one was removed."""
-        return Organization(taken_at=now, key_uuid=key_uuid, members=self._members)
+        """Both and an invite, less what was done."""
+        seen = Organization(taken_at=now, key_uuid=key_uuid, members=self._members, invites=(INVITE,))
+        for step in self._done:
+            seen = step.after(seen)
+        return seen
 
-    def apply(self, step: Step) -> Applied:  # noqa: ARG002 - the only one is the leaver's removal
-        """Remove the leaver."""
-        self._members = self._members[:1]
+    def apply(self, step: Step) -> Applied:
+        """Do it."""
+        self._done.append(step)
         return Applied(status=204)
 
     def check(self) -> tuple[Finding, ...]:

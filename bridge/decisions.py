@@ -26,9 +26,13 @@ def remove(
     note: str = "",
     scope: str = "organization",
     is_emergency: bool = False,
+    is_confirmed: bool = False,
     effective_at: datetime | None = None,
 ) -> Case:
-    """Open an operator's own removal of one person; it outranks the identity providers until it is cancelled."""
+    """Open an operator's own removal of one person; it outranks the identity providers until it is cancelled.
+
+    `is_confirmed`: in an emergency, the operator was told that the person is protected and said it again.
+    """
     now = bridge.clock.now()
     event = IdentityEvent(
         event_id=str(uuid.uuid4()),
@@ -41,6 +45,7 @@ def remove(
         scope=scope,
         note=note,
         is_emergency=is_emergency,
+        is_confirmed=is_confirmed,
         effective_at=effective_at,
     )
     with bridge.db.write() as tx:

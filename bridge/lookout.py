@@ -53,7 +53,9 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
         members.part_with(tx, target, who.gone, had, now)
-        targets.note_look(tx, target, organization, next_look)
+        if targets.note_look(tx, before, organization, next_look):
+            tx.audit(Entry(at=now, kind="target.key_demoted", actor="bridge", target=target))
+            log.error("key_demoted", target=target, note="our own account is no owner any more")
         members.keep(tx, target, who)
         invites.keep(tx, target, invited)
         linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)

@@ -9,7 +9,7 @@ import click
 
 from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
-from bridge.cli.remove import choose_target
+from bridge.cli.targets import choose_target
 from bridge.core.organization import Invite
 from bridge.core.plan import CancelInvite
 from bridge.core.surroundings import Domain

@@ -11,7 +11,7 @@ from bridge import decisions
 from bridge.cli import paper
 from bridge.cli.addresses import refuse, rows
 from bridge.cli.context import Context, command
-from bridge.cli.remove import choose_target
+from bridge.cli.targets import choose_target
 from bridge.core.events import address_key
 from bridge.core.wording import counted
 from bridge.ports import BoundaryError, Bridge, Declined

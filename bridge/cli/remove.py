@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from bridge import decisions
-from bridge.cli import paper
+from bridge.cli import awaiting, paper, protected
 from bridge.cli.addresses import from_csv, unique
 from bridge.cli.context import Context, command
+from bridge.cli.targets import choose_target
 from bridge.core.case import Case
 from bridge.core.events import Reason, Subject
 from bridge.core.wording import counted, utc
@@ -64,7 +65,11 @@ class Known:
     "--reason", type=click.Choice(list(Reason), case_sensitive=False), default=Reason.UNKNOWN, show_default=True
 )
 @click.option("--note", default="", metavar="TEXT", help="Your words, for the audit log.")
-@click.option("--emergency", is_flag=True, help="At once: no settling, no limit on how many.")
+@click.option("--emergency", is_flag=True, help="At once: no settling, no limit on how many, no successor needed.")
+@click.option("--even-protected", multiple=True, metavar="EMAIL", help="With --emergency: this protected person too.")
+@click.option(
+    "--wait", default=60.0, show_default=True, metavar="SECONDS", help="With --emergency: stay until they are out."
+)
 @click.option("--dry-run", is_flag=True, help="Only show whom this would be about.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @paper.operator_option
@@ -80,6 +85,8 @@ def remove(
     reason: str,
     note: str,
     emergency: bool,
+    even_protected: tuple[str, ...],
+    wait: float,
     dry_run: bool,
     yes: bool,
     by: str,
@@ -94,6 +101,10 @@ def remove(
     due = _moment(at, bridge.clock.now())
     if emergency and due is not None:
         raise click.UsageError("--emergency means now; leave out --at.")
+    if even_protected and not emergency:
+        raise click.UsageError(
+            "--even-protected goes with --emergency; otherwise the case is held, and you release it."
+        )
     scope = f"project:{project}" if project else "organization"
     known = [_known(bridge, address, chosen, scope) for address in named]
     if dry_run and as_json:
@@ -105,6 +116,7 @@ def remove(
         paper.line("Nothing was opened: this was a dry run.")
         return
     _be_sure(yes=yes, count=len(known))
+    sure = protected.confirmed(bridge, chosen, named, even_protected, may_ask=not yes) if emergency else frozenset()
     # The operator is told of every case below; the audit log keeps it anyway.
     logging.getLogger("bridge.intake").setLevel(logging.WARNING)
     opened = []
@@ -122,22 +134,14 @@ def remove(
                     note=note,
                     scope=scope,
                     is_emergency=emergency,
+                    is_confirmed=address in sure,
                     effective_at=due,
                 )
             )
+    if emergency and wait > 0 and not as_json:
+        awaiting.until_out(context, [c.id for c in opened], wait)
+        return
     _tell(context, opened, sum(k.open_case is not None for k in known), as_json=as_json)
-
-
-def choose_target(bridge: Bridge, name: str | None) -> str:
-    """The target of that name, or the only one. Raises `click.UsageError`."""
-    known = ", ".join(bridge.targets)
-    if name is None:
-        if len(bridge.targets) == 1:
-            return next(iter(bridge.targets))
-        raise click.UsageError(f"There are several targets: choose one with --target ({known}).")
-    if name not in bridge.targets:
-        raise click.UsageError(f'There is no target "{name}"; there is {known}.')
-    return name
 
 
 def _known(bridge: Bridge, address: str, target: str, scope: str) -> Known:

@@ -76,6 +76,8 @@ class Case:
     approver: str = ""
     """Who approved; empty when nobody had to."""
     is_emergency: bool = False
+    is_confirmed: bool = False
+    """In an emergency: whoever asked was told that the person is protected, and said it again."""
     opened_at: datetime
     due_at: datetime | None
     """When to look next; `None` means only a person or an event moves it."""
@@ -163,6 +165,7 @@ def opened(event: IdentityEvent, *, person_id: int, target: str, policy: Policy,
         reason=event.reason,
         note=event.note,
         is_emergency=event.is_emergency,
+        is_confirmed=event.is_confirmed,
         opened_at=now,
         due_at=max(now + settle, event.effective_at or now),
         is_backlog=policy.mode is Mode.OBSERVE,
@@ -175,7 +178,11 @@ def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) ->
     An operator's removal takes the case over; an emergency ends the settling; a removal dated later is brought forward.
     """
     takes_over = event.source.startswith("operator:") and not case.is_operators
-    case = replace(case, is_emergency=case.is_emergency or event.is_emergency)
+    case = replace(
+        case,
+        is_emergency=case.is_emergency or event.is_emergency,
+        is_confirmed=case.is_confirmed or event.is_confirmed,
+    )
     if takes_over:
         case = replace(
             case,

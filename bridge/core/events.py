@@ -120,5 +120,7 @@ class IdentityEvent:
     note: str = ""
     """An operator's words."""
     is_emergency: bool = False
+    is_confirmed: bool = False
+    """The operator was told that the person is protected, and said it again."""
     effective_at: datetime | None = field(default=None)
     """When the removal is due; `None` means after the settle time."""

@@ -44,7 +44,8 @@ def _stand_in_is_due(c: Considered) -> bool:
 
 
 def _no_successor(c: Considered) -> Hold | None:
-    if not c.missing_successor or _stand_in_is_due(c):
+    # In an emergency nobody waits for a successor; whether the last human owner goes is `last_owner`'s question.
+    if not c.missing_successor or c.case.is_emergency or _stand_in_is_due(c):
         return None
     listed = ", ".join(c.policy.successors) or "nobody"
     return Hold(
@@ -76,7 +77,7 @@ def _last_owner(c: Considered) -> Hold | None:
 
 def _protected(c: Considered) -> Hold | None:
     hit = sorted(c.policy.protected & (c.facts.leaver.addresses | {m.address for m in c.members}))
-    if not hit or not c.steps:
+    if not hit or not c.steps or (c.case.is_emergency and c.case.is_confirmed):
         return None
     return Hold(
         code=HoldCode.PROTECTED,

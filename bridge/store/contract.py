@@ -63,6 +63,7 @@ def case_out(view: CaseView, now: datetime) -> dict[str, Any]:
         "reason": case.reason.value,
         "note": case.note,
         "emergency": case.is_emergency,
+        "confirmed": case.is_confirmed,
         "approver": view.approver,
         "opened_at": rfc3339(case.opened_at),
         "due_at": rfc3339(case.due_at),

@@ -38,6 +38,7 @@ def receive(tx: Tx, event: IdentityEvent, person_id: int | None) -> int | None:
         scope=event.scope,
         note=event.note,
         is_emergency=event.is_emergency,
+        is_confirmed=event.is_confirmed,
         effective_at=event.effective_at,
     )
     return int(number)
@@ -108,5 +109,6 @@ def _event(row: Row[*tuple[Any, ...]]) -> IdentityEvent:
         scope=row.scope,
         note=row.note,
         is_emergency=row.is_emergency,
+        is_confirmed=row.is_confirmed,
         effective_at=row.effective_at,
     )

@@ -183,7 +183,9 @@ def _heard(event: IdentityEvent) -> Moment:
     if late >= timedelta(seconds=2):
         said += f" We heard of it {lasting(late)} later."
     if event.is_emergency:
-        said += " As an emergency: no settling, no limit."
+        said += " As an emergency: no settling, no limit, no waiting for a successor."
+    if event.is_confirmed:
+        said += " Told that the person is protected, they said it again."
     if event.effective_at is not None:
         said += f" Not before {utc(event.effective_at)}."
     return Moment(at=event.received_at, says=said, mark="heard")

@@ -151,6 +151,7 @@ inbox = Table(
     Column("scope", String(128), nullable=False),
     Column("note", Text, nullable=False),
     Column("is_emergency", Boolean, nullable=False),
+    Column("is_confirmed", Boolean, nullable=False),
     Column("effective_at", Moment, nullable=True),
     UniqueConstraint("source", "event_id", name="ux_inbox_event"),
 )
@@ -180,6 +181,7 @@ cases = Table(
     Column("note", Text, nullable=False),
     Column("approver", String(128), nullable=False),
     Column("is_emergency", Boolean, nullable=False),
+    Column("is_confirmed", Boolean, nullable=False),
     Column("opened_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=True),
     Column("attempts", Integer, nullable=False),
@@ -336,6 +338,8 @@ targets = Table(
     Column("key_uuid", String(64), nullable=False),
     Column("key_email", String(320), nullable=False),
     Column("former_key_uuids", Document, nullable=False),
+    Column("key_level", Integer, nullable=True),
+    Column("key_demoted_at", Moment, nullable=True),
 )
 
 members = tables_seen.members

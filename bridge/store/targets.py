@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, insert, or_, select, update
 
-from bridge.core.organization import Organization
+from bridge.core.organization import Level, Organization
 from bridge.ports import ClaimLost, KeyOwner
 from bridge.store import tables as t
 from bridge.store.db import Tx
@@ -41,6 +41,10 @@ class TargetState:
     key_email: str
     former_key_uuids: tuple[str, ...]
     """The accounts whose keys were used before."""
+    key_level: int | None
+    """The level of the key's account as last seen, a `Level`; `None` while unknown."""
+    key_demoted_at: datetime | None
+    """Since when the key's account, which was an owner, is none any more."""
 
     @property
     def key_owner(self) -> KeyOwner | None:
@@ -194,19 +198,26 @@ def resume(tx: Tx, name: str) -> TargetState | None:
     return before
 
 
-def note_look(tx: Tx, name: str, organization: Organization, next_look: datetime) -> None:
-    """Keep what the last look showed, for the status."""
+def note_look(tx: Tx, before: TargetState, organization: Organization, next_look: datetime) -> bool:
+    """Keep what the last look showed, for the status. True when our own account was an owner until now."""
+    key = organization.member(organization.key_uuid)
+    is_owner = organization.key_is_owner
+    is_demoted = before.key_level == Level.OWNER and before.key_uuid == organization.key_uuid and not is_owner
+    since = organization.taken_at if is_demoted else before.key_demoted_at
     tx.execute(
         update(t.targets)
-        .where(t.targets.c.name == name)
+        .where(t.targets.c.name == before.name)
         .values(
             looked_at=organization.taken_at,
             member_count=len(organization.members),
             owner_count=len(organization.owners),
             human_owner_count=len(organization.human_owners),
             look_due_at=next_look,
+            key_level=None if key is None else int(key.level),
+            key_demoted_at=None if is_owner else since,
         )
     )
+    return is_demoted
 
 
 def want_look(tx: Tx, name: str, at: datetime) -> None:
@@ -225,6 +236,7 @@ def note_key(tx: Tx, name: str, fingerprint: str, owner: KeyOwner) -> None:
             key_fingerprint=fingerprint,
             key_uuid=owner.user_uuid,
             key_email=owner.email,
+            **({} if owner.user_uuid == before.key_uuid else {"key_level": None, "key_demoted_at": None}),
             former_key_uuids=sorted(former),
         )
     )

@@ -158,7 +158,7 @@ def status(
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
         todos=tuple(todos.todos(tx, only_urgent=True)),
-        troubles=(*_troubles(tx, states, now), *unheard),
+        troubles=(*_demotions(states, now), *_troubles(tx, states, now), *unheard),
         still_in=_still_in(tx),
     )
 
@@ -294,6 +294,17 @@ def _pauses(tx: Tx, case: Case, kept: Sequence[Kept]) -> list[Kept]:
         )
         for r in tx.execute(query)
     ]
+
+
+def _demotions(states: Iterable[TargetState], now: datetime) -> Iterable[Trouble]:
+    for state in states:
+        if state.key_demoted_at is not None:
+            yield Trouble(
+                what=f"The bridge's own account {state.key_email} is no owner of {state.name} any more since "
+                f"{lasting(now - state.key_demoted_at)}: it can take no owner out, and stand in for none.",
+                remedy="If none of you did this, treat it as an incident: somebody may be keeping a way in. An owner makes it "
+                "one again in PostHog, under Settings, Members.",
+            )
 
 
 def _troubles(tx: Tx, states: Iterable[TargetState], now: datetime) -> Iterable[Trouble]:

@@ -54,7 +54,7 @@ def test_a_person_whose_case_is_open_is_taken_over(ran, bridge, okta):
 
 
 def test_an_emergency_is_due_at_once(ran, bridge):
-    ran("remove", MAYA, "--emergency", "--yes")
+    ran("remove", MAYA, "--emergency", "--yes", "--wait", "0")
     assert the_case(bridge).due_at == START
 
 

@@ -38,7 +38,7 @@ def look(tx, *found: Member, minutes: int = 0) -> None:
     at = START + timedelta(minutes=minutes)
     service = member("bridge", Level.OWNER)
     organization = Organization(taken_at=at, key_uuid=service.user_uuid, members=(service, *found))
-    targets.note_look(tx, "main", organization, at)
+    targets.note_look(tx, targets.state(tx, "main"), organization, at)
     members.keep(tx, "main", members.difference(tx, "main", organization))
 
 

@@ -67,7 +67,7 @@ def says(view: CaseView) -> list[str]:
         ),
         (
             {"source": "operator:lea", "kind": EventKind.REMOVE, "is_emergency": True},
-            "lea asked for the removal of maya@example.com. As an emergency: no settling, no limit.",
+            "lea asked for the removal of maya@example.com. As an emergency: no settling, no limit, no waiting for a successor.",
         ),
         (
             {"source": "operator:lea", "kind": EventKind.REMOVE, "effective_at": START + timedelta(days=1)},

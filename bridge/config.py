@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge import connecting, reading
-from bridge.core.policy import IncidentOf, Mode, OnReturn, OnSuspend, Policy
+from bridge.core.policy import IncidentOf, Mode, OnReactivate, OnReturn, OnSuspend, Policy
 from bridge.ports import Connection, TargetSettings
 from bridge.reading import Table
 
@@ -300,6 +300,7 @@ def _policy(table: Table) -> Policy:
         window=table.duration("window", default.window),
         protected=frozenset(table.addresses("protected")),
         on_suspend=table.choice("on_suspend", OnSuspend, default.on_suspend),
+        on_reactivate=table.choice("on_reactivate", OnReactivate, default.on_reactivate),
         last_owner_after=table.optional_duration("last_owner_after"),
         max_attempts=table.integer("max_attempts", default.max_attempts, least=1),
         snapshot_for=table.duration("snapshot_for", default.snapshot_for),

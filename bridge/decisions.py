@@ -89,7 +89,7 @@ def cancel(bridge: Bridge, case_id: int, *, by: str, reason: str) -> Case:
     """Let the person be. What was done already stays done."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        return _cancel(bridge, tx, _open_case(tx, case_id), by=by, reason=reason, now=now)
+        return let_be(bridge, tx, _open_case(tx, case_id), by=by, reason=reason, now=now)
 
 
 def cancel_batch(
@@ -98,7 +98,7 @@ def cancel_batch(
     """Let everybody in a batch be, as the operator saw it, or a subset. All or nothing. Raises `Declined`."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        return [_cancel(bridge, tx, c, by=by, reason=reason, now=now) for c in _chosen(tx, batch_id, digest, only)]
+        return [let_be(bridge, tx, c, by=by, reason=reason, now=now) for c in _chosen(tx, batch_id, digest, only)]
 
 
 def retry(bridge: Bridge, case_id: int, *, by: str) -> Case:
@@ -177,7 +177,8 @@ def _open_case(tx: Tx, case_id: int) -> Case:
     return case
 
 
-def _cancel(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
+def let_be(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
+    """End an open case by an operator's word, in a transaction that is open."""
     case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
     _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
     if case.is_whole:

@@ -11,12 +11,14 @@ from datetime import datetime
 
 import structlog
 
+from bridge import preparing
 from bridge.core import case as cases_of
 from bridge.core.case import Case, CaseState
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import Plan
+from bridge.core.returns import Return
 from bridge.ports import Bridge, Connection
-from bridge.store import cases, groups, inbox, people, records, scopes, todos
+from bridge.store import cases, groups, inbox, people, records, returns, scopes, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -102,6 +104,8 @@ def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, t
     policy = bridge.policies[target]
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
+    if case.is_whole:
+        returns.drop(tx, person, target, f"case {case.id} takes the person out again", now)
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
     if sees_to_it(case, bridge, now):
         for other in cases.open_of_person(tx, person, target):
@@ -176,19 +180,26 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
         tx.audit(_about(after, "case.reactivated", event, now))
         log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)
         if done:
+            back = preparing.by_policy(tx, after, bridge.policies[target], event.source, now)
             what = "; ".join(dict.fromkeys(s.says for s in done))
-            todos.ask(
-                tx,
-                case.id,
-                "reactivated",
-                f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. Nothing "
-                "was given back and the watch has ended. Invite the person again if that is right; deactivate again "
-                f"in {event.source} if it is not.",
-                now,
-            )
+            said = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
+            todos.ask(tx, case.id, "reactivated", said + _what_now(after, back, event.source), now)
         moved.append(after)
         resurface(bridge, tx, after, now)
     return moved
+
+
+def _what_now(case: Case, back: Return | None, source: str) -> str:
+    """What a person is asked to do about somebody who is active again after the removal began."""
+    if back is None:
+        return (
+            "Nothing was given back and the watch has ended. "
+            f"`undo {case.id}` invites the person again if that is right; deactivate again in {source} if it is not."
+        )
+    said = f"By policy.on_reactivate an invite as {back.level.word} goes to {back.email}, and the watch has ended."
+    if back.level_before > back.level:
+        said += f" They were {back.level_before.word} before: give that back in PostHog if it is right."
+    return f"{said} Deactivate again in {source} if they are not to come back."
 
 
 def _as_dated(tx: Tx, case: Case, now: datetime) -> Case:

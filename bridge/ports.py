@@ -115,6 +115,10 @@ class Target(Protocol):
         """Invite somebody, once; `projects` are private ones that the invite opens, each with `member` or `admin`."""
         ...
 
+    def give_role(self, role: str, user_uuid: str) -> Applied:
+        """Make a member a member of the role of that exact name, once. `Refused` with 404 when there is no such role."""
+        ...
+
     def disable_jit(self, domain_id: str) -> Applied:
         """Stop the domain from making members of people who log in."""
         ...

@@ -39,6 +39,13 @@ class IncidentOf(StrEnum):
     EVERYONE = "everyone"
 
 
+class OnReactivate(StrEnum):
+    """What to do when a source has somebody active again who was removed."""
+
+    NOTIFY = "notify"
+    INVITE = "invite"
+
+
 class OnNoMatch(StrEnum):
     """What to do about a leaver whom the target never knew."""
 
@@ -69,6 +76,8 @@ class Policy:
     protected: frozenset[str] = frozenset()
     """Break-glass accounts, as address keys."""
     on_suspend: OnSuspend = OnSuspend.HOLD
+    on_reactivate: OnReactivate = OnReactivate.NOTIFY
+    """Whether whoever is active again is told of, or invited at the level of a member."""
     successors: tuple[str, ...] = ()
     """Who becomes owner when the last one leaves: address keys, in order."""
     longest_standing_admin: bool = False

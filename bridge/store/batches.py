@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from bridge.core.case import CaseState
+from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold, digest_of
-from bridge.store import gathering, plans
+from bridge.store import cases, gathering, plans
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.gathering import BESIDE, GATHERED
@@ -79,6 +79,11 @@ class Batch:
 def waiting_batch(tx: Tx, batch_id: int) -> Batch | None:
     """The batch with that number, or `None` when nothing in it waits any more."""
     return next(iter(waiting_batches(tx, only=(batch_id,))), None)
+
+
+def cases_of(tx: Tx, batch_id: int) -> list[Case]:
+    """All cases that were gathered in the batch and belong to it still, oldest first."""
+    return cases.found(tx, select(t.cases).where(t.cases.c.batch_id == batch_id).order_by(t.cases.c.id))
 
 
 def waiting_batches(tx: Tx, *, only: Collection[int] = ()) -> tuple[Batch, ...]:

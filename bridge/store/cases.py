@@ -131,14 +131,23 @@ def batch_is_decided(tx: Tx, case: Case) -> bool:
 
 
 def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
-    """Whether an operator cancelled the person's last case at the target: their word stands until a source speaks."""
+    """Whether an operator cancelled or undid the person's last case at the target: that stands until a source speaks."""
     last = tx.execute(
-        select(t.cases.c.state, t.cases.c.outcome)
+        select(t.cases.c.id, t.cases.c.state, t.cases.c.outcome)
         .where(t.cases.c.person_id == person_id, t.cases.c.target == target, t.cases.c.scope == "organization")
         .order_by(t.cases.c.id.desc())
         .limit(1)
     ).one_or_none()
-    return last is not None and last.state == CaseState.CANCELLED.value and last.outcome.startswith("cancelled by")
+    if last is None:
+        return False
+    if last.state == CaseState.CANCELLED.value and last.outcome.startswith("cancelled by"):
+        return True
+    given_back = select(t.returns.c.id).where(
+        t.returns.c.case_id == last.id,
+        t.returns.c.state.in_(("sent", "back")),
+        t.returns.c.asked_by.startswith("operator:"),
+    )
+    return tx.execute(given_back.limit(1)).first() is not None
 
 
 def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:

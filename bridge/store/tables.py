@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from bridge.store import tables_seen
+from bridge.store import tables_back, tables_seen
 from bridge.store.columns import Document, Moment
 
 metadata = tables_seen.metadata
@@ -346,6 +346,7 @@ members = tables_seen.members
 former_members = tables_seen.former_members
 invites = tables_seen.invites
 surroundings = tables_seen.surroundings
+returns = tables_back.returns
 
 connections = Table(
     "connections",

@@ -155,9 +155,10 @@ def due(tx: Tx, now: datetime) -> tuple[str, ...]:
     has_case = exists().where(
         t.cases.c.target == t.targets.c.name, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now
     )
+    has_return = exists().where(t.returns.c.target == t.targets.c.name, t.returns.c.due_at <= now)
     query = (
         select(t.targets.c.name)
-        .where(or_(has_case, t.targets.c.look_due_at <= now))
+        .where(or_(has_case, has_return, t.targets.c.look_due_at <= now))
         .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
         .where(_is_unclaimed(lease_now))
         .order_by(t.targets.c.name)

@@ -80,7 +80,7 @@ def read_grants(asking: Asking, project: Project, known: Known) -> tuple[Grant, 
     return tuple(grants)
 
 
-def read_roles(asking: Asking, organization_path: str, page_size: int) -> dict[str, str]:
+def read_roles(asking: Reads, organization_path: str, page_size: int) -> dict[str, str]:
     """The roles' names by their ids.
 
     Raises: Unavailable, Refused, Unexpected.

@@ -155,6 +155,15 @@ class PostHogTarget:
         answer = self._client.write("POST", f"{self._path}/invites/", body)
         return Applied(status=answer.status)
 
+    def give_role(self, role: str, user_uuid: str) -> Applied:
+        """Make a member a member of the role of that exact name, once; needs the scope `organization:write`."""
+        known = {name: number for number, name in access.read_roles(self._client, self._path, self._page_size).items()}
+        if role not in known:
+            raise Refused(404, f"There is no role {role}.", remedy="Make it again in PostHog, or let it be.")
+        path = f"{self._path}/roles/{_path_id(known[role])}/role_memberships/"
+        answer = self._client.write("POST", path, {"user_uuid": _path_id(user_uuid)})
+        return Applied(status=answer.status)
+
     def disable_jit(self, domain_id: str) -> Applied:
         """Stop the domain from making members of people who log in; needs the scope `organization:write`."""
         return switch_jit_off(self._client, self._path, _path_id(domain_id))

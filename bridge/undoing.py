@@ -1,0 +1,95 @@
+"""Giving back: what an operator, or the policy, prepares for somebody who was removed. `returning` sends it.
+
+The case ends first, in the same transaction: its watch would take the invite away again. May import: `decisions` and
+what lies below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+
+from bridge import decisions, preparing
+from bridge.core.case import Case
+from bridge.core.policy import Mode
+from bridge.core.returns import Return, ReturnState
+from bridge.ports import Bridge, Declined
+from bridge.store import batches, cases, returns
+from bridge.store.db import Tx
+
+
+def prepare(
+    bridge: Bridge, case_ids: Collection[int], *, by: str, reason: str, as_before: bool = False, email: str = ""
+) -> list[Return]:
+    """Prepare the return of everybody in these cases, all or none; nothing goes out yet. Open cases end.
+
+    `email`: where the invite is to go, for a single case; empty means the address of before.
+    Raises: `Declined`.
+    """
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        return [
+            _prepare(bridge, tx, _undoable(tx, i), by=by, reason=reason, as_before=as_before, email=email, now=now)
+            for i in case_ids
+        ]
+
+
+def send(bridge: Bridge, return_ids: Collection[int], *, by: str) -> list[Return]:
+    """Have the prepared invites sent. Raises `Declined`."""
+    now = bridge.clock.now()
+    done = []
+    with bridge.db.write() as tx:
+        for number in return_ids:
+            this = returns.find(tx, number)
+            if this is None or this.state is not ReturnState.PREPARED:
+                raise Declined(f"Return {number} is not waiting to be sent.", remedy="`undo --list` shows what is.")
+            if bridge.policies[this.target].mode is Mode.OBSERVE:
+                raise Declined(
+                    f"The bridge only observes at {this.target}: it invites nobody.",
+                    remedy="Invite the person in PostHog, or set policy.mode to enforce.",
+                )
+            this = returns.save(tx, replace(this, state=ReturnState.READY, due_at=now))
+            tx.audit(returns.entry(this, "return.approved", f"operator:{by}", now, {"level": this.level.word}))
+            done.append(this)
+    for target in {this.target for this in done}:
+        bridge.bell.ring(target)
+    return done
+
+
+def removed_in(bridge: Bridge, batch_id: int) -> list[int]:
+    """The cases of a batch whose people were removed, as far as they are still out. Raises `Declined`."""
+    with bridge.db.read() as tx:
+        found = batches.cases_of(tx, batch_id)
+        if not found:
+            raise Declined(f"There is no batch {batch_id}.", remedy="`status` and `cases` name the batches.")
+        return [c.id for c in found if c.removed_at is not None and not preparing.is_given_back(tx, c)]
+
+
+def _undoable(tx: Tx, case_id: int) -> Case:
+    case = cases.find(tx, case_id)
+    if case is None:
+        raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
+    if not case.is_whole:
+        raise Declined(f"Case {case_id} is about {case.scope} only.", remedy="Give that back in PostHog.")
+    if case.removed_at is None:
+        raise Declined(f"Nobody was removed in case {case_id}.", remedy=f"`cancel {case_id}` lets the person be.")
+    if preparing.is_given_back(tx, case):
+        raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
+    newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]
+    if newer:
+        raise Declined(
+            f"{case.subject.label} is leaving again in case {newer[0].id}.", remedy=f"`cancel {newer[0].id}` first."
+        )
+    return case
+
+
+def _prepare(
+    bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, as_before: bool, email: str, now: datetime
+) -> Return:
+    if case.state.is_open:
+        case = decisions.let_be(bridge, tx, case, by=by, reason=f"undone: {reason}", now=now)
+    this = preparing.record(tx, case, by=f"operator:{by}", reason=reason, as_before=as_before, email=email, now=now)
+    if not this.email:
+        raise Declined(f"No address of {case.subject.label} is known.", remedy="Name one with --email.")
+    return this

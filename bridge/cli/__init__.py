@@ -31,6 +31,7 @@ COMMANDS = {
     "release": "bridge.cli.decide:release",
     "cancel": "bridge.cli.decide:cancel",
     "retry": "bridge.cli.decide:retry",
+    "undo": "bridge.cli.undo:undo",
     "todo": "bridge.cli.decide:todo",
     "remove": "bridge.cli.remove:remove",
     "ways-back": "bridge.cli.doors:ways_back",

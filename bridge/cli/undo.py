@@ -1,0 +1,149 @@
+"""`undo`: giving back what a removal took, for one person, several, or a whole batch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from bridge import undoing
+from bridge.cli import paper
+from bridge.cli.context import NEEDS_A_PERSON, Context, command
+from bridge.core.returns import Return, ReturnState
+from bridge.core.wording import ago, counted, rfc3339
+from bridge.ports import Declined
+from bridge.store import returns
+
+MOST_SHOWN = 20
+
+
+@command()
+@click.argument("case_ids", metavar="[ID]...", type=int, nargs=-1)
+@click.option("--batch", type=int, help="Everybody of this batch who was removed.")
+@click.option("--reason", metavar="TEXT", help="Why they come back.")
+@click.option("--as-before", is_flag=True, help="At the level of before, though it is above member: you approve that.")
+@click.option("--email", default="", metavar="EMAIL", help="With one case: where the invite is to go.")
+@click.option("--prepare-only", is_flag=True, help="Send nothing yet; the same command sends it later.")
+@click.option("--list", "only_list", is_flag=True, help="Only show what is under way.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@paper.operator_option
+@paper.json_option
+def undo(
+    context: Context,
+    *,
+    case_ids: tuple[int, ...],
+    batch: int | None,
+    reason: str | None,
+    as_before: bool,
+    email: str,
+    prepare_only: bool,
+    only_list: bool,
+    yes: bool,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Gives people back what their removal took: an invite, with the projects and roles of before.
+
+    Their cases and watches end at once. An invite never goes out above the level of a member unless you say --as-before.
+    """
+    bridge = context.bridge()
+    if only_list:
+        _list(context, as_json=as_json)
+        return
+    if not case_ids and batch is None:
+        raise click.UsageError("Name a case, or a batch with --batch.")
+    if email and (len(case_ids) != 1 or batch is not None):
+        raise click.UsageError("--email goes with one case.")
+    chosen = [*dict.fromkeys(case_ids)] if batch is None else undoing.removed_in(bridge, batch)
+    waiting = _waiting(context, chosen)
+    fresh = [i for i in chosen if i not in {w.case_id for w in waiting}]
+    if fresh and not (reason or "").strip():
+        raise click.UsageError("Say why with --reason: it is kept in the audit log.")
+    if not fresh and not waiting:
+        raise Declined(
+            "Nobody in it was removed, or everybody is back.", remedy="`undo --list` shows what is under way."
+        )
+    found = [*waiting]
+    if fresh:
+        found += undoing.prepare(bridge, fresh, by=by, reason=reason or "", as_before=as_before, email=email)
+    if not as_json:
+        _show(found)
+    if not prepare_only and _is_sure(found, yes=yes):
+        found = undoing.send(bridge, [r.id for r in found], by=by)
+        told = f"{counted(len(found), 'invite')} on the way."
+    else:
+        told = f"Prepared, and nothing sent. `undo {' '.join(str(r.case_id) for r in found[:MOST_SHOWN])}` sends it."
+    if as_json:
+        paper.as_json([out(r) for r in found])
+        return
+    paper.line(told, fg="green")
+
+
+def out(this: Return) -> dict[str, object]:
+    """The return as JSON."""
+    return {
+        "id": this.id,
+        "case": this.case_id,
+        "target": this.target,
+        "state": this.state.value,
+        "email": this.email,
+        "level_before": this.level_before.word,
+        "level": this.level.word,
+        "projects": [{"id": project, "level": level} for project, level in this.projects],
+        "roles": list(this.roles),
+        "cannot": list(this.cannot),
+        "asked_by": this.asked_by,
+        "reason": this.reason,
+        "asked_at": rfc3339(this.asked_at),
+        "approved_by": this.approved_by,
+        "sent_at": rfc3339(this.sent_at),
+        "ended_at": rfc3339(this.ended_at),
+        "trouble": this.trouble,
+    }
+
+
+def _waiting(context: Context, case_ids: Sequence[int]) -> list[Return]:
+    """What was prepared for these cases before and not sent."""
+    with context.bridge().db.read() as tx:
+        known = [r for i in case_ids for r in returns.of_case(tx, i)]
+    return [r for r in known if r.state is ReturnState.PREPARED]
+
+
+def _show(found: Sequence[Return]) -> None:
+    paper.line(f"{counted(len(found), 'person', 'people')} to come back:", bold=True)
+    for this in found[:MOST_SHOWN]:
+        paper.line(f"Case {this.case_id}: {this.says}", indent=2)
+    if len(found) > MOST_SHOWN:
+        paper.line(f"and {len(found) - MOST_SHOWN} more", indent=2)
+    sentences = dict.fromkeys(said for this in found for said in this.cannot)
+    if sentences:
+        paper.line("What is not given back:", bold=True)
+        for said in list(sentences)[:MOST_SHOWN]:
+            paper.line(said, indent=2)
+
+
+def _is_sure(found: Sequence[Return], *, yes: bool) -> bool:
+    if yes:
+        return True
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    return click.confirm(f"Send {counted(len(found), 'invite')} now?")
+
+
+def _list(context: Context, *, as_json: bool) -> None:
+    bridge = context.bridge()
+    now = bridge.clock.now()
+    with bridge.db.read() as tx:
+        found = [r for target in bridge.targets for r in returns.open_of(tx, target)]
+    if as_json:
+        paper.as_json([out(r) for r in found])
+        return
+    if not found:
+        paper.line("Nobody is on the way back.")
+        return
+    headings = ("CASE", "STATE", "WHO", "LEVEL", "ASKED", "TROUBLE")
+    rows = [(str(r.case_id), r.state.value, r.email, r.level.word, ago(r.asked_at, now), r.trouble) for r in found]
+    paper.table(headings, rows)
+    if any(r.state is ReturnState.PREPARED for r in found):
+        context.leave(NEEDS_A_PERSON)

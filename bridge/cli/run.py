@@ -143,12 +143,9 @@ def sandbox_server(state: Path, key_file: Path, link: int | None, listen: int) -
     """Serves the sandbox organization; started by `run`."""
     parent = _linked(link)
     from bridge import serving
-    from bridge.sandbox import World, create_app, default_world
+    from bridge.sandbox import create_app, practice_world
 
-    if state.exists():
-        world = World.load(state, _now)
-    else:
-        world = default_world(_now, key_file.read_text(encoding="utf-8").strip(), path=state)
+    world = practice_world(_now, key_file.read_text(encoding="utf-8").strip(), state)
     serving.serve(
         create_app(world),
         socket.socket(fileno=listen),

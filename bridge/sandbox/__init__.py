@@ -6,7 +6,7 @@ request is answered by one process, so PostHog's races show only when two reques
 """
 
 from bridge.sandbox.app import create_app
-from bridge.sandbox.people import ORGANIZATION_ID, default_world
+from bridge.sandbox.people import ORGANIZATION_ID, default_world, practice_world
 from bridge.sandbox.records import ADMIN, MEMBER, OWNER
 from bridge.sandbox.world import InviteRefused, Login, World
 
@@ -20,4 +20,5 @@ __all__ = [
     "World",
     "create_app",
     "default_world",
+    "practice_world",
 ]

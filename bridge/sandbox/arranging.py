@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bridge.sandbox.journal import Actor, acting
+from bridge.sandbox.journal import Actor, acting, row_id
 from bridge.sandbox.records import (
     MEMBER,
     AccessControl,
@@ -314,7 +314,7 @@ class Arranging(Tables):
             **fields.pop("detail", {}),
         }
         row = Activity(
-            id=new_id(),
+            id=row_id(at),
             organization=fields.pop("organization", None) or self.home.id,
             user=account.uuid if account else None,
             activity=activity,

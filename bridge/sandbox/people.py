@@ -1,14 +1,16 @@
 """The organization that `run` practises on: two dozen invented people at example.com.
 
-May import: `records`, `world`.
+May import: `furniture`, `records`, `world`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from bridge.sandbox.furniture import furnish
 from bridge.sandbox.records import ADMIN, MEMBER, OWNER
 from bridge.sandbox.world import World
 
@@ -20,6 +22,15 @@ BRIDGE = "posthog-bridge@example.com"
 """The service account that the bridge's key belongs to. It is an owner: only an owner can step an owner down."""
 SCOPES = ("organization_member:write", "organization:read", "user:read")
 """What the bridge's key needs."""
+MORE_SCOPES = (
+    *("organization:write", "project:read", "access_control:write", "activity_log:read", "person:read"),
+    *("dashboard:read", "insight:read", "feature_flag:read", "experiment:read", "cohort:read", "notebook:read"),
+    *("survey:read", "action:read", "annotation:read", "alert:read", "subscription:read", "hog_function:read"),
+    *("batch_export:read", "early_access_feature:read", "session_recording_playlist:read"),
+)
+"""What its key may do beside that in the practice organization, so that there is something to see."""
+LABEL = "posthog-bridge"
+"""What the bridge's key is called."""
 
 PEOPLE = (
     ("grace.lindqvist@example.com", "Grace Lindqvist", OWNER, 900),
@@ -81,8 +92,29 @@ def default_world(now: Callable[[], datetime], key: str, *, path: Path | None = 
     for email, level, age in INVITES:
         world.add_invite(email, level, by="lea.brandt@example.com", created_at=at - age)
     world.add_domain("example.com", jit_provisioning_enabled=True)
-    world.add_key(BRIDGE, key, scopes=SCOPES, label="posthog-bridge")
+    world.add_key(BRIDGE, key, scopes=(*SCOPES, *MORE_SCOPES), label=LABEL)
+    furnish(world)
     if path is not None:
         world.path = path
         world.save()
+    return world
+
+
+def practice_world(now: Callable[[], datetime], key: str, path: Path) -> World:
+    """The world that is saved at `path`, or a new one. One of an older version is furnished first.
+
+    A file that cannot be read is set aside, beside its place, with `.unreadable` at its end.
+    """
+    if not path.exists():
+        return default_world(now, key, path=path)
+    try:
+        world = World.load(path, now)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        path.replace(path.with_name(f"{path.name}.unreadable"))
+        return default_world(now, key, path=path)
+    if world.organizations and world.home.id == ORGANIZATION_ID and not world.projects:
+        with world.at_once():
+            furnish(world)
+            for row in [k for k in world.keys.values() if k.label == LABEL]:
+                world.put(replace(row, scopes=(*row.scopes, *MORE_SCOPES)))
     return world

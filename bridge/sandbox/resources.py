@@ -147,7 +147,7 @@ def _shown(call: Call, row: Resource) -> dict[str, Any]:
         **row.extra,
     }
     if kind.title == "key":
-        body["name"] = row.extra.get("name", "")
+        body["name"] = row.extra.get("description", "")
     if row.kind in {"insights", "notebooks", "session_recording_playlists"}:
         body["short_id"] = uuid.uuid5(uuid.NAMESPACE_URL, row.key).hex[:8]
     if row.kind == "alerts":

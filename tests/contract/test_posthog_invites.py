@@ -172,7 +172,7 @@ def test_nobody_gives_away_a_project_that_is_not_theirs_to_give(side, wanted, sa
 
 def test_members_invite_nobody_where_the_organization_says_so_and_the_plan_has_that_setting(side):
     """The setting `members_can_invite` with the feature organization_invite_settings."""
-    side.world.change_organization(members_can_invite=False)
+    side.world.change_organization(members_can_invite=False, features=())
     assert invite(side, by=MAYA, target_email=NEW).status_code == 201
     side.world.change_organization(features=("organization_invite_settings",))
     assert says(invite(side, by=MAYA, target_email=NEW)) == denied()

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 import bridge.sandbox
-from bridge.sandbox import MEMBER, OWNER, World, create_app, default_world
+from bridge.sandbox import MEMBER, OWNER, World, create_app, default_world, practice_world
+from bridge.sandbox.resources import KINDS
 from tests.contract.conftest import HOME, URL, missing, says
 
 MAYA = "maya.okafor@example.com"
@@ -82,6 +83,57 @@ def test_a_world_saved_by_an_older_version_is_loaded_with_what_it_had(clock, tmp
     assert again.projects == {}
     again.remove_member(MAYA)
     assert World.load(path, clock.now).level_of(MAYA) is None
+
+
+def test_a_practice_organization_of_an_older_version_is_furnished_and_its_people_stay(clock, tmp_path):
+    path = tmp_path / "world.json"
+    world = default_world(clock.now, "phx_key", path=path)
+    world.remove_member(MAYA)
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    old = {name: saved[name] for name in ("organizations", "accounts", "memberships", "invites", "keys", "domains")}
+    old["keys"][0]["scopes"] = ["organization_member:write", "organization:read", "user:read"]
+    path.write_text(json.dumps(old), encoding="utf-8")
+    for _ in range(2):
+        again = practice_world(clock.now, "phx_key", path)
+        assert len(again.projects) == 3
+        assert again.level_of(MAYA) is None
+        assert len(again.members()) == 23
+        assert "activity_log:read" in again.key_with("phx_key").scopes
+        assert len(again.key_with("phx_key").scopes) == len(set(again.key_with("phx_key").scopes))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"accounts": [{"id": 1}]}'])
+def test_a_saved_world_that_cannot_be_read_is_set_aside(clock, tmp_path, text):
+    path = tmp_path / "world.json"
+    path.write_text(text, encoding="utf-8")
+    assert practice_world(clock.now, "phx_key", path).key_with("phx_key")
+    assert len(practice_world(clock.now, "phx_key", path).members()) == 24
+    assert (tmp_path / "world.json.unreadable").read_text(encoding="utf-8") == text
+
+
+def test_the_practice_organization_is_furnished_for_every_part(side):
+    """Projects, a private one among them, roles, things of several people, rows of the log for each member."""
+    api, home = side.api("lea.brandt@example.com"), side.world.home
+    projects = api.get(f"{HOME}/projects/").json()["results"]
+    assert [p["access_control"] for p in projects] == [False, False, True]
+    assert len(api.get(f"{HOME}/roles/").json()["results"]) == 2
+    finance = api.get(f"/api/projects/{projects[2]['id']}/users_with_access/").json()["users"]
+    assert {u["access_source"] for u in finance} == {"organization_admin", "explicit_member", "explicit_role"}
+    made = {r.created_by for r in side.world.resources.values()}
+    assert len(made) >= 10
+    for account, _ in side.world.members():
+        rows = api.get(f"{HOME}/advanced_activity_logs/", params={"users": account.uuid, "page_size": 1}).json()
+        assert rows["results"], account.email
+    assert {a.client for a in side.world.activity.values()} == {"web", None}
+    assert home.features
+
+
+def test_the_bridge_s_own_key_reads_every_part_of_the_practice_organization(side):
+    api, project = side.api(), side.world.projects_in(side.world.home.id)[0]
+    for path in ("projects", "roles", "domains", "advanced_activity_logs", "members", "invites"):
+        assert api.get(f"{HOME}/{path}/").status_code == 200, path
+    for path in ("access_controls", "users_with_access", "activity_log", "persons", *KINDS):
+        assert api.get(f"/api/projects/{project.id}/{path}/").status_code == 200, path
 
 
 def test_a_saved_world_holds_no_key(clock, tmp_path):

@@ -19,51 +19,53 @@ FEATURES = {"access_control", "advanced_permissions"}
 """The plan's feature under today's and its former name."""
 
 
-def is_supported(world: World, organization: str) -> bool:
-    """Whether the plan makes rules count."""
-    return bool(FEATURES & set(world.organizations[organization].features))
+class Ways:
+    """The ways into one project as they stand now. Made once for as many members as are asked about."""
 
+    def __init__(self, world: World, project: Project) -> None:
+        self._world = world
+        self._general: list[AccessControl] = []
+        self._own: dict[str, list[AccessControl]] = {}
+        if not FEATURES & set(world.organizations[project.organization].features):
+            return
+        for rule in list(world.access_controls.values()):
+            if rule.project == project.id and rule.resource == "project":
+                own = self._own.setdefault(rule.organization_member, []) if rule.organization_member else self._general
+                own.append(rule)
 
-def matching(world: World, project: Project, membership: Membership) -> list[AccessControl]:
-    """The project's rules for everybody, for this member, and for the member's roles."""
-    roles = world.roles_of(membership)
-    return [
-        rule
-        for rule in list(world.access_controls.values())
-        if rule.project == project.id
-        and rule.resource == "project"
-        and (rule.organization_member in {None, membership.id} and (rule.role is None or rule.role in roles))
-    ]
+    def level(self, membership: Membership) -> str:
+        """The member's effective level: `none`, `member` or `admin`."""
+        return "admin" if membership.level >= ADMIN else self._ruled(membership) or DEFAULT
+
+    def source(self, membership: Membership) -> str:
+        """What PostHog names as the reason for that level."""
+        if membership.level >= ADMIN:
+            return "organization_admin"
+        if membership.id in self._own:
+            return "explicit_member"
+        return "explicit_role" if any(rule.role for rule in self._matching(membership)) else "default"
+
+    def may_edit(self, membership: Membership) -> bool:
+        """Whether the member may change the project's rules: only where a rule says so, never by default."""
+        return membership.level >= ADMIN or self._ruled(membership) == "admin"
+
+    def _ruled(self, membership: Membership) -> str | None:
+        levels = [rule.access_level for rule in self._matching(membership)]
+        return max(levels, key=LEVELS.index) if levels else None
+
+    def _matching(self, membership: Membership) -> list[AccessControl]:
+        own = self._own.get(membership.id, [])
+        if not self._general:
+            return own
+        roles = self._world.roles_of(membership)
+        return [*own, *(rule for rule in self._general if rule.role is None or rule.role in roles)]
 
 
 def level_in(world: World, project: Project, membership: Membership) -> str:
-    """The member's effective level: `none`, `member` or `admin`."""
-    if membership.level >= ADMIN:
-        return "admin"
-    if not is_supported(world, project.organization):
-        return DEFAULT
-    rules = matching(world, project, membership)
-    return highest(rules) if rules else DEFAULT
-
-
-def source_of(world: World, project: Project, membership: Membership) -> str:
-    """What PostHog names as the reason for that level."""
-    if membership.level >= ADMIN:
-        return "organization_admin"
-    rules = matching(world, project, membership) if is_supported(world, project.organization) else []
-    if any(rule.organization_member for rule in rules):
-        return "explicit_member"
-    return "explicit_role" if any(rule.role for rule in rules) else "default"
+    """One member's effective level in the project."""
+    return "admin" if membership.level >= ADMIN else Ways(world, project).level(membership)
 
 
 def may_edit(world: World, project: Project, membership: Membership) -> bool:
-    """Whether the member may change the project's rules: only by a rule that says so, never by default."""
-    if membership.level >= ADMIN:
-        return True
-    rules = matching(world, project, membership) if is_supported(world, project.organization) else []
-    return bool(rules) and highest(rules) == "admin"
-
-
-def highest(rules: list[AccessControl]) -> str:
-    """The highest level that any of the rules gives."""
-    return max((rule.access_level for rule in rules), key=LEVELS.index)
+    """Whether the member may change the project's rules."""
+    return Ways(world, project).may_edit(membership)

@@ -24,6 +24,7 @@ from bridge.sandbox.records import (
     Project,
     Role,
     RoleMembership,
+    project_token,
 )
 from bridge.sandbox.world import World
 
@@ -90,14 +91,14 @@ def invite(world: World, row: Invite) -> dict[str, Any]:
 
 
 def project(world: World, row: Project) -> dict[str, Any]:
-    """One project. Its token is public by nature: it stands in every page that sends events."""
+    """One project."""
     return {
         "id": row.id,
         "uuid": str(uuid.uuid5(uuid.UUID(row.organization), f"project {row.id}")),
         "organization": row.organization,
         "organization_id": row.organization,
         "project_id": row.id,
-        "api_token": f"phc_{hashlib.sha256(f'{row.organization} {row.id}'.encode()).hexdigest()[:43]}",
+        "api_token": project_token(row),
         "name": row.name,
         "created_at": time(row.created_at),
         "completed_snippet_onboarding": True,

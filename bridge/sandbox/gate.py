@@ -27,7 +27,7 @@ from bridge.sandbox.errors import (
     throttled,
     unauthenticated,
 )
-from bridge.sandbox.records import ADMIN, Account, Key, Membership, Organization, Project
+from bridge.sandbox.records import ADMIN, Account, Key, Membership, Organization, Project, project_token
 from bridge.sandbox.world import World
 
 NO_ACCESS = "You don't have access to the project."
@@ -126,6 +126,7 @@ def admit(world: World, request: Request, endpoint: Endpoint, lookups: Mapping[s
         organization = _organization(world, account, lookups["organization"])
     if "project" in lookups:
         project = _project(world, account, lookups["project"])
+        _check_token(world, request)
         organization = world.organizations[project.organization]
     # The account's own endpoints are exempt from a key's restriction to projects or organizations.
     if action.scope is not None and not action.scope.startswith("user:"):
@@ -238,6 +239,15 @@ def _project(world: World, account: Account, lookup: str) -> Project:
     if found is None:
         raise not_found("Project not found.")
     return found
+
+
+def _check_token(world: World, request: Request) -> None:
+    """Keys of query and body that look like a project's token are taken for one, whatever else they were meant for."""
+    body = request.get_json(force=True, silent=True) if request.get_data() else None
+    for told in (request.args, body if isinstance(body, dict) else {}):
+        token = told.get("token") or told.get("api_key")
+        if token and token not in {project_token(p) for p in world.projects.values()}:
+            raise unauthenticated("Incorrect authentication credentials.")
 
 
 def _check_restrictions(key: Key, organization: Organization | None, project: Project | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.sandbox import bodies
-from bridge.sandbox.errors import denied, invalid, not_found
+from bridge.sandbox.errors import ApiError, denied, invalid, not_found
 from bridge.sandbox.gate import Action, Call, Endpoint, fields_of, must_be_admin
 from bridge.sandbox.members import as_uuid
 from bridge.sandbox.paging import page
@@ -81,6 +81,15 @@ def retrieve_user(call: Call) -> tuple[int, Any]:
     return 200, bodies.user(call.world, call.account)
 
 
+def delete_user(call: Call) -> tuple[int, Any]:
+    """End the caller's own account; not while it is a member anywhere."""
+    retrieve_user(call)
+    if any(m.user == call.account.uuid for m in call.world.memberships.values()):
+        raise ApiError(409, "server_error", "conflict", "Cannot delete user with organization memberships.")
+    call.world.put(replace(call.account, is_active=False))
+    return 204, None
+
+
 def retrieve_key(call: Call) -> tuple[int, Any]:
     """The key that asks; it needs no scope for that, and sees no other."""
     if call.lookup not in {"@current", call.key.id}:
@@ -112,7 +121,13 @@ ENDPOINTS = (
     Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/verify/", actions={}),
     Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/scim/token/", actions={}),
     Endpoint(rule="/api/organizations/<seg:organization>/domains/<seg:lookup>/scim/logs/", actions={}),
-    Endpoint(rule="/api/users/<seg:lookup>/", actions={"GET": Action(run=retrieve_user, scope="user:read")}),
+    Endpoint(
+        rule="/api/users/<seg:lookup>/",
+        actions={
+            "GET": Action(run=retrieve_user, scope="user:read"),
+            "DELETE": Action(run=delete_user, scope="user:write"),
+        },
+    ),
     Endpoint(rule="/api/personal_api_keys/", actions={}, refusal=ONLY_ITSELF),
     Endpoint(
         rule="/api/personal_api_keys/<seg:lookup>/",

@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from bridge.sandbox import bodies
-from bridge.sandbox.access import DEFAULT, LEVELS, RESOURCE_LEVELS, level_in, may_edit, source_of
+from bridge.sandbox.access import DEFAULT, LEVELS, RESOURCE_LEVELS, Ways, level_in, may_edit
 from bridge.sandbox.errors import denied, invalid
 from bridge.sandbox.gate import Action, Call, Endpoint, fields_of
 from bridge.sandbox.paging import page
@@ -141,16 +141,17 @@ def _no_such(given: Any) -> str:
 
 def users_with_access(call: Call) -> tuple[int, Any]:
     """Everybody who may enter the project, with the level and the reason."""
+    ways = Ways(call.world, call.inside)
     users = [
         {
             "user_id": account.uuid,
-            "access_level": level_in(call.world, call.inside, membership),
-            "access_source": source_of(call.world, call.inside, membership),
+            "access_level": level,
+            "access_source": ways.source(membership),
             "organization_membership_id": membership.id,
             "organization_membership_level": NAMES[membership.level],
         }
         for account, membership in call.world.members(call.here.id)
-        if account.is_active and level_in(call.world, call.inside, membership) != "none"
+        if account.is_active and (level := ways.level(membership)) != "none"
     ]
     users.sort(key=lambda user: (LEVELS.index(str(user["access_level"])), str(user["user_id"])), reverse=True)
     return 200, {"users": users, "total_count": len(users)}

@@ -5,6 +5,7 @@ May import: the standard library.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
@@ -192,6 +193,11 @@ class Project(Row):
     created_at: datetime
     receive_org_level_activity_logs: bool = False
     """Whether the project's own activity log shows the organization's rows, too."""
+
+
+def project_token(row: Project) -> str:
+    """The project's token, which is public by nature: it stands in every page that sends events."""
+    return f"phc_{hashlib.sha256(f'{row.organization} {row.id}'.encode()).hexdigest()[:43]}"
 
 
 @dataclass(frozen=True, kw_only=True)

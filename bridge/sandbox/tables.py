@@ -81,6 +81,7 @@ class Tables(Switches):
         self._sorted: dict[str, list[Membership]] = {}
         self._addresses: dict[str, list[str]] = {}
         self._digests: dict[str, str] = {}
+        self._roles: dict[str, dict[str, RoleMembership]] = {}
 
     # -- kept on disk ------------------------------------------------------------------------------------------------
 
@@ -151,6 +152,8 @@ class Tables(Switches):
                 return
             if isinstance(row, Key):
                 self._digests.pop(row.digest, None)
+            if isinstance(row, RoleMembership):
+                self._roles.get(row.membership, {}).pop(row.id, None)
             if isinstance(row, Membership):
                 self._dropped(row)
             self._told(journal.of_change(self, row, None))
@@ -160,8 +163,8 @@ class Tables(Switches):
         self._seats.pop((row.user, row.organization), None)
         self._sorted.pop(row.organization, None)
         self.texts.pop(row.id, None)
-        for seat in [s for s in self.role_memberships.values() if s.membership == row.id]:
-            self.role_memberships.pop(seat.id)
+        for seat in self._roles.pop(row.id, {}):
+            self.role_memberships.pop(seat)
         for rule in [r for r in self.access_controls.values() if r.organization_member == row.id]:
             self.access_controls.pop(rule.id)
         account = self.accounts[row.user]
@@ -181,6 +184,8 @@ class Tables(Switches):
             if isinstance(before, Key):
                 self._digests.pop(before.digest, None)
             self._digests[row.digest] = row.id
+        elif isinstance(row, RoleMembership):
+            self._roles.setdefault(row.membership, {})[row.id] = row
 
     def _told(self, rows: tuple[Activity, ...]) -> None:
         self.activity.update({row.id: row for row in rows})
@@ -273,7 +278,7 @@ class Tables(Switches):
 
     def roles_of(self, membership: Membership) -> set[str]:
         """The ids of the member's roles."""
-        return {s.role for s in list(self.role_memberships.values()) if s.membership == membership.id}
+        return {seat.role for seat in list(self._roles.get(membership.id, {}).values())}
 
 
 def new_id() -> str:

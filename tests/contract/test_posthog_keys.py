@@ -213,3 +213,13 @@ def test_other_users_are_not_shown(side):
 def test_a_body_that_is_no_json_is_refused(side):
     answer = side.api(ADMIN).patch(side.path(MAYA), content=b"level=8")
     assert says(answer) == envelope(400, "invalid_request", "parse_error", "JSON parse error")
+
+
+def test_nobody_deletes_the_own_account_while_being_a_member_somewhere(side):
+    """DELETE /users/@me/."""
+    api = side.api(MAYA)
+    said = "Cannot delete user with organization memberships."
+    assert says(api.delete("/api/users/@me/")) == envelope(409, "server_error", "conflict", said)
+    side.api(ADMIN).delete(side.path(MAYA))
+    assert says(api.delete("/api/users/@me/")) == (204, None)
+    assert api.get("/api/users/@me/").status_code == 401

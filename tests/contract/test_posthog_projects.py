@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.sandbox import MEMBER
-from tests.contract.conftest import HOME, denied, missing, says
+from tests.contract.conftest import HOME, denied, envelope, missing, says
 
 ADA = "lea.brandt@example.com"
 MAYA = "maya.okafor@example.com"
@@ -106,3 +106,13 @@ def test_project_tokens_are_not_changed_with_a_key(side, shop, action):
     """PATCH /projects/{id}/reset_token/ and its neighbours: closed even to the star and to an owner."""
     answer = side.api("grace.lindqvist@example.com").patch(f"/api/projects/{shop.id}/{action}/")
     assert says(answer) == NOT_OPEN
+
+
+@pytest.mark.parametrize("name", ["token", "api_key"])
+def test_a_parameter_that_looks_like_a_project_s_token_is_taken_for_one(side, shop, name):
+    api, path = side.api(ADA), f"/api/projects/{shop.id}/access_controls/"
+    refused = envelope(401, "authentication_error", "authentication_failed", "Incorrect authentication credentials.")
+    assert says(api.get(path, params={name: "mine"})) == refused
+    assert says(api.put(path, json={name: "mine", "access_level": "none"})) == refused
+    token = api.get(f"/api/projects/{shop.id}/").json()["api_token"]
+    assert api.get(path, params={name: token}).status_code == 200

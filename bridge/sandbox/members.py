@@ -80,13 +80,8 @@ def github_login(call: Call) -> tuple[int, Any]:
 
 def visible(call: Call, *, has_guests: bool = False) -> list[tuple[Account, Membership]]:
     """The memberships that the API knows: none of deactivated accounts or internal bots, and no guests' unless asked."""
-    return [
-        (account, membership)
-        for account, membership in call.world.members(call.here.id)
-        if account.is_active
-        and (has_guests or not membership.is_guest)
-        and not account.email.endswith("@posthogbot.user")
-    ]
+    rows = call.world.members(call.here.id)
+    return [(account, membership) for account, membership in rows if _is_shown(account, membership, has_guests)]
 
 
 def found(call: Call) -> tuple[Account, Membership]:
@@ -95,10 +90,15 @@ def found(call: Call) -> tuple[Account, Membership]:
     Raises: ApiError 404; 500 for a lookup that is no UUID.
     """
     wanted = call.account.uuid if call.lookup == "@me" else as_uuid(call.lookup)
-    for account, membership in visible(call):
-        if account.uuid == wanted:
-            return account, membership
-    raise not_found()
+    account, membership = call.world.accounts.get(wanted), call.world.membership_of(wanted, call.here.id)
+    if account is None or membership is None or not _is_shown(account, membership, has_guests=False):
+        raise not_found()
+    return account, membership
+
+
+def _is_shown(account: Account, membership: Membership, has_guests: bool) -> bool:  # noqa: FBT001 - asked for each row
+    is_bot = account.email.endswith("@posthogbot.user")
+    return account.is_active and not is_bot and (has_guests or not membership.is_guest)
 
 
 def as_uuid(lookup: str) -> str:

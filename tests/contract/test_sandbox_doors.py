@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import httpx
 import pytest
 
@@ -121,3 +124,11 @@ def test_mail_shows_whom_alerts_and_subscriptions_would_write_to(http, world):
     assert {"kind": "subscriptions", "name": "Weekly", "to": MAYA}.items() <= http.get("/_sandbox/mail").json()[
         "results"
     ][-1].items()
+
+
+def test_every_door_and_every_switch_is_in_the_documentation(world):
+    page = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    doors = {rule.rule.rpartition("/")[2] for rule in create_app(world).url_map.iter_rules() if "_sandbox" in rule.rule}
+    assert [
+        name for name in sorted(doors | set(world.switches())) if not re.search(rf"`(POST |GET )?{name}`", page)
+    ] == []

@@ -20,6 +20,8 @@ from bridge.sandbox.rules import check_edit, check_leave
 
 SEARCH_MOST = 200
 """Characters in `?search=`."""
+SIMILAR = 0.3
+"""From where on a text counts as similar; pg_trgm's own default, PostHog's threshold is not established."""
 
 
 def list_members(call: Call) -> tuple[int, Any]:
@@ -38,8 +40,10 @@ def list_members(call: Call) -> tuple[int, Any]:
     if len(search) > SEARCH_MOST:
         return 400, {"search": "Search query must be 200 characters or fewer."}
     if search:
-        found = [bodies.member(a, m) for a, m in rows if _matches(a, search)]
-        return 200, page(call.request, [{**row, "search_match_type": "exact"} for row in found])
+        graded = [(a, m, _match(a, search.lower())) for a, m in rows]
+        graded.sort(key=lambda each: each[2])
+        found = [{**bodies.member(a, m), "search_match_type": match} for a, m, match in graded if match]
+        return 200, page(call.request, found)
     return 200, page_of_texts(call.request, [bodies.member_text(call.world, a, m) for a, m in rows])
 
 
@@ -126,8 +130,18 @@ def _level(body: Any) -> int | None:
     return named[str(level)]
 
 
-def _matches(account: Account, search: str) -> bool:
-    return search.lower() in f"{account.first_name} {account.last_name} {account.email}".lower()
+def _match(account: Account, search: str) -> str:
+    """`exact` when the text is a part of name or address, `similar` when it only looks like it, else nothing."""
+    known = [account.first_name.lower(), account.last_name.lower(), account.email.lower()]
+    if search in " ".join(known):
+        return "exact"
+    return "similar" if any(_similarity(search, text) > SIMILAR for text in known) else ""
+
+
+def _similarity(one: str, other: str) -> float:
+    """As PostgreSQL's pg_trgm counts it: trigrams in common, of all trigrams."""
+    trigrams = [{f"  {text} "[i : i + 3] for i in range(len(text) + 1)} for text in (one, other)]
+    return len(trigrams[0] & trigrams[1]) / len(trigrams[0] | trigrams[1])
 
 
 def _time(text: str) -> datetime:

@@ -49,6 +49,12 @@ def test_a_search_finds_parts_of_names_and_addresses(side):
     assert says(too_long) == (400, {"search": "Search query must be 200 characters or fewer."})
 
 
+def test_a_search_also_finds_who_only_looks_like_it_and_says_so(side):
+    """GET /members/?search=: `search_match_type` `similar` is nobody to act on."""
+    rows = side.api(ADA).get(f"{HOME}/members/?search=okafa").json()["results"]
+    assert [(row["user"]["email"], row["search_match_type"]) for row in rows] == [(MAYA, "similar")]
+
+
 def test_members_can_be_asked_for_by_the_time_of_their_last_change(side):
     since = side.clock.now().isoformat()
     side.clock.advance(hours=1)

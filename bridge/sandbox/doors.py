@@ -25,6 +25,7 @@ DEEDS = {
     "make_guest": ("email",),
     "add_invite": ("email",),
     "accept_invite": (),
+    "scim_push": ("email", "is_active"),
     "change_email": ("old", "new"),
     "deactivate": ("email",),
     "activate": ("email",),
@@ -95,6 +96,8 @@ def _try(world: World, name: str, asked: dict[str, Any]) -> Answer:
         return 409, {"detail": str(refused)}
     except (ValueError, TypeError, LookupError, StopIteration) as wrong:
         return 400, {"detail": f"Nothing was done: {wrong}"}
+    if isinstance(done, str):
+        return 200, {"done": done not in {"refused", "unchanged"}, "outcome": done}
     return 200, {"done": True, "row": done.as_json() if isinstance(done, Row) else None}
 
 

@@ -279,6 +279,6 @@ def _membership(world: World, account: Account, organization: Organization, *, i
 def _check_throttle(world: World, key: Key) -> None:
     if not world.is_throttling:
         return
-    wait = world.throttle.wait_seconds(key.id, world.now())
+    wait = world.throttle.wait_seconds("" if world.counts_all_keys_together else key.id, world.now())
     if wait:
         raise throttled(wait, has_retry_after=world.sends_retry_after)

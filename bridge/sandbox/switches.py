@@ -18,6 +18,8 @@ class Switches:
     """Whether requests are counted: on Cloud yes, on self-hosted instances no unless it is set."""
     sends_retry_after: bool = True
     """Whether a 429 has the header `Retry-After`: PostHog's error handler may lose it."""
+    counts_all_keys_together: bool = False
+    """Whether all keys share one budget: the documentation says so, the source says each has its own."""
     is_cloud: bool = True
     """Self-hosted instances have no plan that the activity log could be missing from."""
     has_users_with_access: bool = True

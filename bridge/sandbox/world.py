@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bridge.sandbox.arranging import Arranging
 from bridge.sandbox.journal import Actor, acting
-from bridge.sandbox.records import MEMBER, Account, Invite
+from bridge.sandbox.records import MEMBER, OWNER, Account, Invite
 
 
 class InviteRefused(Exception):
@@ -76,6 +76,39 @@ class World(Arranging):
                 self._change_account(email, last_login=self.now())
                 return Login(outcome="jit", account=self.account(email), level=MEMBER)
             return Login(outcome="unknown" if account is None else "outsider", account=account)
+
+    def scim_push(self, email: str, *, is_active: bool) -> str:
+        """What PostHog's own SCIM does when an identity provider says so: it takes out, or puts in as a plain member.
+
+        Returns `refused` (the domain is not verified or has no SCIM, or an owner would have to go), `unchanged`,
+        `removed` or `joined`. It knows nothing of invites, of keys, or of the level of before. Source: PostHog,
+        ee/api/scim; mid-2026.
+        """
+        with self.at_once():
+            host = email.rpartition("@")[2].lower()
+            domain = next((d for d in self.domains.values() if d.domain == host and d.is_verified and d.has_scim), None)
+            if domain is None:
+                return "refused"
+            membership = self.membership(email, domain.organization)
+            if (membership is not None) is is_active:
+                return "unchanged"
+            if membership is not None and membership.level == OWNER:
+                return "refused"
+            account = self.account(email) or self.add_account(email)
+            if membership is not None:
+                self.drop(membership)
+            else:
+                self._join(account, MEMBER, domain.organization)
+            self.add_deed(
+                "",
+                "scim_provisioned" if is_active else "scim_deprovisioned",
+                "User",
+                name=email,
+                item_id=str(account.id),
+                organization=domain.organization,
+                detail={"context": {"user_email": email, "identity_provider": "scim"}},
+            )
+            return "joined" if is_active else "removed"
 
     def accept_invite(self, invite_id: str, *, email: str | None = None) -> Account:
         """The invited person's account, a member now at the invite's level; the invite is gone, its siblings stay.

@@ -77,3 +77,12 @@ def test_the_bridge_learns_how_long_to_wait_with_and_without_the_header(side, se
     with pytest.raises(Unavailable) as told:
         side.target_with(key).key_owner()
     assert (told.value.retry_after_seconds, told.value.is_target_wide) == (40, True)
+
+
+def test_all_keys_may_share_one_budget_as_the_documentation_has_it(side):
+    side.world.counts_all_keys_together = True
+    for number in range(2):
+        key = side.key(ADA)
+        for _ in range(240):
+            assert side.api_with(key).get("/api/users/@me/").status_code == 200, number
+    assert side.api().get("/api/users/@me/").status_code == 429

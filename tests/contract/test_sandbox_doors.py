@@ -81,6 +81,12 @@ def test_a_deed_can_wait_for_the_middle_of_the_next_write(http, world):
     assert world.level_of(MAYA) == ADMIN
 
 
+def test_posthog_s_own_scim_is_played_from_outside(http, world):
+    do(http, "change_domain", domain="example.com", has_scim=True)
+    assert do(http, "scim_push", email=MAYA, is_active=False).json() == {"done": True, "outcome": "removed"}
+    assert do(http, "scim_push", email=MAYA, is_active=False).json() == {"done": False, "outcome": "unchanged"}
+
+
 @pytest.mark.parametrize(
     ("deed", "told", "said"),
     [

@@ -77,7 +77,7 @@ def advanced_of_organization(call: Call) -> tuple[int, Any]:
 
 def _check_plan(call: Call) -> None:
     if call.world.is_cloud and FEATURE not in call.here.features:
-        raise payment_required(FEATURE)
+        raise payment_required(FEATURE, is_newest=call.world.answers_otherwise)
 
 
 def _readable(call: Call) -> list[Activity]:

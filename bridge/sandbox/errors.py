@@ -64,19 +64,20 @@ def not_found(detail: str = "Not found.") -> ApiError:
     return ApiError(404, "invalid_request", "not_found", detail)
 
 
-def payment_required(feature: str) -> ApiError:
-    """402: the plan lacks it. Which `type` it has is not established; the error library falls back to this one.
+def not_allowed(method: str) -> ApiError:
+    """405."""
+    return ApiError(405, "invalid_request", "method_not_allowed", f'Method "{method}" not allowed.')
 
-    The newest versions say "Audit logs requires a paid PostHog plan. Please upgrade to access this feature.".
-    """
+
+def payment_required(feature: str, *, is_newest: bool = False) -> ApiError:
+    """402: the plan lacks it. Which `type` it has is not established; the error library falls back to this one."""
     name = feature.replace("_", " ").capitalize()
-    detail = f"{name} is part of the premium PostHog offering. "
-    return ApiError(
-        402,
-        "server_error",
-        "payment_required",
-        f"{detail}To use it, subscribe to PostHog Cloud with a generous free tier.",
-    )
+    if is_newest:
+        detail = f"{name} requires a paid PostHog plan. Please upgrade to access this feature."
+    else:
+        detail = f"{name} is part of the premium PostHog offering. "
+        detail += "To use it, subscribe to PostHog Cloud with a generous free tier."
+    return ApiError(402, "server_error", "payment_required", detail)
 
 
 def throttled(wait_seconds: int, *, has_retry_after: bool) -> ApiError:

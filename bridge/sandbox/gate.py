@@ -23,6 +23,7 @@ from bridge.sandbox.errors import (
     denied,
     invalid,
     malformed,
+    not_allowed,
     not_found,
     throttled,
     unauthenticated,
@@ -119,6 +120,8 @@ def admit(world: World, request: Request, endpoint: Endpoint, lookups: Mapping[s
     key, account = authenticate(world, request)
     method = "GET" if request.method == "HEAD" else request.method
     action = endpoint.actions.get(method)
+    if action is None and endpoint.actions and world.answers_otherwise:
+        raise not_allowed(method)
     if action is None or (endpoint.opened_by and not getattr(world, endpoint.opened_by)):
         raise denied(endpoint.refusal)
     organization = membership = project = None

@@ -49,7 +49,7 @@ def create_invites(call: Call) -> tuple[int, Any]:
 
 def delete_invite(call: Call) -> tuple[int, Any]:
     """Delete one invite; every member may."""
-    wanted = as_uuid(call.lookup)
+    wanted = as_uuid(call)
     row = call.world.invites.get(wanted)
     if row is None or row.organization != call.here.id:
         raise not_found()

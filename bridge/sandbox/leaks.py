@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Request
 
-from bridge.sandbox.errors import ApiError, invalid, throttled
+from bridge.sandbox.errors import invalid, not_allowed, throttled
 from bridge.sandbox.tables import digest, new_id
 from bridge.sandbox.world import World
 
@@ -25,7 +25,7 @@ def report(world: World, request: Request) -> tuple[int, Any]:
     Raises: ApiError 400, 405 or 429.
     """
     if request.method != "POST":
-        raise ApiError(405, "invalid_request", "method_not_allowed", f'Method "{request.method}" not allowed.')
+        raise not_allowed(request.method)
     wait = world.leaks.wait_seconds(request.remote_addr or "", world.now())
     if wait and world.is_throttling:
         raise throttled(wait, has_retry_after=world.sends_retry_after)

@@ -20,6 +20,7 @@ from bridge.sandbox.rules import check_edit, check_leave
 
 SEARCH_MOST = 200
 """Characters in `?search=`."""
+TOO_LONG = "Search query must be 200 characters or fewer."
 SIMILAR = 0.3
 """From where on a text counts as similar; pg_trgm's own default, PostHog's threshold is not established."""
 
@@ -38,7 +39,9 @@ def list_members(call: Call) -> tuple[int, Any]:
         rows.reverse()
     search = asked.get("search", "")
     if len(search) > SEARCH_MOST:
-        return 400, {"search": "Search query must be 200 characters or fewer."}
+        if call.world.answers_otherwise:
+            raise invalid(TOO_LONG, attr="search")
+        return 400, {"search": TOO_LONG}
     if search:
         graded = [(a, m, _match(a, search.lower())) for a, m in rows]
         graded.sort(key=lambda each: each[2])
@@ -93,9 +96,11 @@ def found(call: Call) -> tuple[Account, Membership]:
 
     Raises: ApiError 404; 500 for a lookup that is no UUID.
     """
-    wanted = call.account.uuid if call.lookup == "@me" else as_uuid(call.lookup)
+    wanted = call.account.uuid if call.lookup == "@me" else as_uuid(call)
     account, membership = call.world.accounts.get(wanted), call.world.membership_of(wanted, call.here.id)
     if account is None or membership is None or not _is_shown(account, membership, has_guests=False):
+        if call.world.answers_otherwise:
+            raise not_found("No OrganizationMembership matches the given query.")
         raise not_found()
     return account, membership
 
@@ -105,15 +110,15 @@ def _is_shown(account: Account, membership: Membership, has_guests: bool) -> boo
     return account.is_active and not is_bot and (has_guests or not membership.is_guest)
 
 
-def as_uuid(lookup: str) -> str:
+def as_uuid(call: Call) -> str:
     """The lookup in canonical form.
 
-    Raises: ApiError 500, the worse of the two answers that PostHog may give.
+    Raises: ApiError 500, the worse of the two answers that PostHog may give; or the other, 404.
     """
     try:
-        return str(uuid.UUID(lookup))
+        return str(uuid.UUID(call.lookup))
     except ValueError:
-        raise broken() from None
+        raise (not_found() if call.world.answers_otherwise else broken()) from None
 
 
 def _level(body: Any) -> int | None:

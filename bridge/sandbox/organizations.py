@@ -68,7 +68,7 @@ def change_domain(call: Call) -> tuple[int, Any]:
 
 
 def _domain(call: Call) -> Domain:
-    row = call.world.domains.get(as_uuid(call.lookup))
+    row = call.world.domains.get(as_uuid(call))
     if row is None or row.organization != call.here.id:
         raise not_found()
     return row

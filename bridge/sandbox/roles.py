@@ -24,7 +24,7 @@ def list_roles(call: Call) -> tuple[int, Any]:
 
 def retrieve_role(call: Call) -> tuple[int, Any]:
     """One role with its members."""
-    found = call.world.roles.get(as_uuid(call.lookup))
+    found = call.world.roles.get(as_uuid(call))
     if found is None or found.organization != call.here.id:
         raise not_found()
     return 200, bodies.role(call.world, found, seen(call, found.id))
@@ -77,7 +77,7 @@ def seen(call: Call, role: str) -> list[RoleMembership]:
 
 
 def _seat(call: Call) -> RoleMembership:
-    found = call.world.role_memberships.get(as_uuid(call.lookup))
+    found = call.world.role_memberships.get(as_uuid(call))
     if found is None or found.role != call.within or not _is_here(call, found):
         raise not_found()
     return found

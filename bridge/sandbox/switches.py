@@ -28,6 +28,9 @@ class Switches:
     """Older versions have no `advanced_activity_logs`: 404 "Endpoint not found."."""
     opens_activity_to_keys: bool = True
     """In 2025 the advanced activity logs were closed to personal API keys: 403."""
+    answers_otherwise: bool = False
+    """Where two answers are thought possible, the other one: 405 for a method that a path lacks, 404 for a lookup that is
+    no UUID, the model's name in a 404, the envelope for a search that is too long, the newest words of 402."""
     activity_delay_seconds: float = 1.0
     """How long after a change its row in the activity log can be read."""
 

@@ -172,7 +172,8 @@ def next_due(bridge: Bridge) -> datetime | None:
             case = tx.execute(
                 select(func.min(t.cases.c.due_at)).where(t.cases.c.target == target.name, t.cases.c.closed_at.is_(None))
             ).scalar()
-            mine = [m for m in (case, target.look_due_at) if m is not None]
+            back = tx.execute(select(func.min(t.returns.c.due_at)).where(t.returns.c.target == target.name)).scalar()
+            mine = [m for m in (case, back, target.look_due_at) if m is not None]
             if bridge.policies[target.name].surroundings_every is not None and target.looked_at is not None:
                 around = select(t.surroundings.c.due_at).where(t.surroundings.c.target == target.name)
                 mine.append(tx.execute(around).scalar() or START)

@@ -86,14 +86,14 @@ def prepare_store(settings: Settings) -> None:
 
 
 def _remotes(settings: Settings, environ: Mapping[str, str]) -> Callable[[str], Target]:
-    """Opens targets. A client is kept for as long as the key stays the same, so that a changed key file is noticed."""
-    opened: dict[str, tuple[str, Target]] = {}
+    """Opens targets. A client is kept for as long as key and certificates stay the same: a changed file is noticed."""
+    opened: dict[str, tuple[tuple[str, float], Target]] = {}
 
     @cache
-    def context() -> ssl.SSLContext:
+    def context(ca_file: str, _changed_at: float) -> ssl.SSLContext:
         from bridge.remotes import http
 
-        return http.ssl_context()
+        return http.ssl_context(ca_file)
 
     def remote(name: str) -> Target:
         from bridge.remotes.posthog import PostHogTarget
@@ -104,14 +104,26 @@ def _remotes(settings: Settings, environ: Mapping[str, str]) -> Callable[[str], 
         except ConfigError as error:
             # To a pass this is what a key that PostHog refuses is: the target waits until it is mended.
             raise Refused(401, "the API key cannot be read", remedy=str(error), is_target_wide=True) from error
-        if name not in opened or opened[name][0] != key:
+        changed_at = _changed_at(target.ca_file)
+        if name not in opened or opened[name][0] != (key, changed_at):
             posthog = PostHogTarget(
-                url=target.url, organization_id=target.organization_id, api_key=key, context=context()
+                url=target.url,
+                organization_id=target.organization_id,
+                api_key=key,
+                context=context(target.ca_file, changed_at),
             )
-            opened[name] = (key, posthog)
+            opened[name] = ((key, changed_at), posthog)
         return opened[name][1]
 
     return remote
+
+
+def _changed_at(file: str) -> float:
+    """When the file was changed last; 0 for none, and for one that is not there."""
+    try:
+        return Path(file).stat().st_mtime if file else 0.0
+    except OSError:
+        return 0.0
 
 
 def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

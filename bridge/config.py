@@ -2,7 +2,7 @@
 
 By hand and not with pydantic: each of the bridge's processes would pay about 190 ms for importing it and building the
 models, on a start that must take less than two seconds. Never reads an API key; `read_api_key` does, when a worker asks.
-May import: `connecting`, `reading`, `ports`, `core`.
+May import: `connecting`, `targeting`, `reading`, `ports`, `core`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import ipaddress
 import json
 import stat
 import tomllib
-import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from bridge import connecting, reading
+from bridge import connecting, reading, targeting
 from bridge.core.policy import IncidentOf, Mode, OnReactivate, OnReturn, OnSuspend, Policy
 from bridge.ports import Connection, TargetSettings
 from bridge.reading import Table
@@ -28,7 +27,8 @@ from bridge.reading import Table
 SECTIONS = ("server", "store", "queue", "policy", "targets", "connections")
 LATER = ("notify", "admin")
 """Sections that the contract names and this version does not act on: refused, since a key without effect misleads."""
-SANDBOX = "sandbox"
+is_loopback = targeting.is_loopback
+SANDBOX = targeting.SANDBOX
 SANDBOX_ORGANIZATION = "01900000-5a4d-7000-8000-00000000b0a7"
 """The organization that the sandbox holds; fixed, so that its pages keep their addresses."""
 
@@ -201,7 +201,7 @@ def _settings(root: Table, data_dir: Path, *, is_sandbox: bool, file: Path | Non
     policy = _policy(root.table("policy"))
     targets, policies = {}, {}
     for table in root.tables("targets"):
-        targets[table.name] = _target(table)
+        targets[table.name] = targeting.target(table)
         policies[table.name] = _policy_of_target(policy, table)
         table.close()
     connections = {table.name: connecting.connection(table, tuple(targets)) for table in root.tables("connections")}
@@ -321,51 +321,3 @@ def _policy_of_target(policy: Policy, table: Table) -> Policy:
         successors=table.addresses("successors"),
         longest_standing_admin=table.flag("longest_standing_admin", default=False),
     )
-
-
-def _target(table: Table) -> TargetSettings:
-    table.check_name()
-    key_env, key_file = table.text("api_key_env", ""), table.text("api_key_file", "")
-    if bool(key_env) == bool(key_file):
-        table.fail("api_key_env", "say where the API key is: either api_key_env or api_key_file.")
-    if key_env.startswith("phx_"):
-        table.fail("api_key_env", "this is the key itself: name the variable that holds it, and make a new key.")
-    return TargetSettings(
-        name=table.name,
-        kind=table.one_of("kind", ("posthog",), "posthog"),
-        url=_target_url(table),
-        organization_id=_organization_id(table),
-        api_key_env=key_env,
-        api_key_file=key_file,
-    )
-
-
-def _target_url(table: Table) -> str:
-    url = table.text("url", "https://us.posthog.com").rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        table.fail("url", f'"{url}" is not an address such as "https://eu.posthog.com".')
-    elif parts.path or parts.query or parts.fragment or parts.username:
-        table.fail("url", f'only scheme and host belong here: "{parts.scheme}://{parts.hostname}".')
-    elif parts.scheme == "http" and not is_loopback(parts.hostname):
-        table.fail("url", "the API key would travel in clear text: use https.")
-    return url
-
-
-def _organization_id(table: Table) -> str:
-    text = table.text("organization_id", "")
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        table.fail("organization_id", "must be the organization's id, a UUID (PostHog: Settings, Organization).")
-        return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

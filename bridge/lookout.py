@@ -15,7 +15,7 @@ import structlog
 from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Organization
-from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Refused, Target, Unavailable
+from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Unavailable
 from bridge.store import cases, invites, members, people, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
@@ -136,8 +136,7 @@ def pause(bridge: Bridge, target: str, token: str, trouble: BoundaryError) -> No
 
 
 def _reason(trouble: BoundaryError) -> str:
-    remedy = trouble.remedy if isinstance(trouble, Refused) else ""
-    return f"{trouble} {remedy}".strip()[:500]
+    return f"{trouble} {trouble.remedy}".strip()[:500]
 
 
 def _key_owner(bridge: Bridge, target: str, remote: Target) -> KeyOwner:

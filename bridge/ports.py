@@ -187,6 +187,10 @@ class TargetSettings:
     organization_id: str
     api_key_env: str = ""
     api_key_file: str = ""
+    ca_file: str = ""
+    """Certificates of the authorities that are trusted besides the usual ones; empty for none."""
+    is_self_hosted: bool = False
+    """Whether it is somebody's own PostHog: accounts can be deactivated there, which hides memberships."""
 
 
 @dataclass(frozen=True, kw_only=True)

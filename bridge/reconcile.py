@@ -27,6 +27,7 @@ from bridge.ports import BoundaryError, Bridge, ClaimLost, Unavailable
 from bridge.store import cases, findings, people, returns, surroundings, targets
 from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
+from bridge.telling import ask_about_hidden
 
 log = structlog.get_logger()
 
@@ -174,6 +175,8 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
         )
         _keep(tx, this, case, after, was_watched=was_watched)
         _link_matches(tx, this, after, found)
+        if found.is_empty and after.state is not case.state and bridge.targets[this.target].is_self_hosted:
+            ask_about_hidden(tx, after, facts.leaver.accounts, now)
         if found.blocking or not found.steps:
             if after.state.is_open and after.due_at is not None and after.due_at <= now:
                 this.waiting.add(case.id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from bridge.core.case import Case, approver
 from bridge.core.organization import Level, Organization
 from bridge.core.plan import RemoveMember, SetLevel, Step
-from bridge.store import cases, todos
+from bridge.core.wording import utc
+from bridge.store import cases, members, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -51,6 +52,26 @@ def ask_about_owners(tx: Tx, case: Case, step: Step, before: Organization, now: 
     else:
         words = "No human is an owner now: the bridge's service account stands in. Make a person owner in PostHog."
         todos.ask(tx, case.id, "name-an-owner", words, now)
+
+
+def ask_about_hidden(tx: Tx, case: Case, accounts: Iterable[str], now: datetime) -> None:
+    """Whether a membership that nobody saw the bridge end is over, at a self-hosted PostHog.
+
+    An account that is deactivated there is listed no more, cannot be removed through the API (404), and is a member again
+    as soon as it is activated. Source: PostHog, posthog/api/organization_member.py (lists active users only).
+    """
+    removed = cases.removed_accounts(tx, case.target)
+    for account in sorted(accounts):
+        former = members.former(tx, case.target, account)
+        if former is None or account in removed or members.one(tx, case.target, account) is not None:
+            continue
+        words = (
+            f"{former.member.email} was a member of {case.target} until {utc(former.gone_at)}, and it was not the bridge that "
+            "ended it. Somebody removed the member by hand, or the account was deactivated: then PostHog hides the "
+            "membership, and activating the account brings it back. If it is deactivated: activate it, let the bridge "
+            "remove the member, then deactivate it again."
+        )
+        todos.ask(tx, case.id, f"hidden:{account}", words, now)
 
 
 def _take_down(tx: Tx, target: str, kinds: set[str], now: datetime) -> None:

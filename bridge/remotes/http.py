@@ -52,9 +52,22 @@ class Bearer(httpx.Auth):
         return "Bearer(...)"
 
 
-def ssl_context() -> ssl.SSLContext:
-    """What verifies the other side's certificate; takes about 20 ms to build, so build it once and before a fork."""
-    return httpx.create_ssl_context()
+def ssl_context(ca_file: str = "") -> ssl.SSLContext:
+    """What verifies the other side's certificate; takes about 20 ms to build, so build it once and before a fork.
+
+    `ca_file`: certificates of authorities that are trusted besides the usual ones.
+    Raises: Refused when that file cannot be used.
+    """
+    context = httpx.create_ssl_context()
+    if ca_file:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (OSError, ssl.SSLError) as error:
+            why = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+            said = f"Nothing was sent: the certificates in {ca_file} cannot be used ({why})."
+            remedy = "Put the authority's certificates there in PEM form, or empty ca_file."
+            raise Refused(400, said, remedy=remedy, is_target_wide=True) from error
+    return context
 
 
 def client(

@@ -120,6 +120,14 @@ def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
     return [(n, canonical, says, at) for n, canonical, says, at in tx.execute(query)]
 
 
+def removed_accounts(tx: Tx, target: str) -> frozenset[str]:
+    """The accounts whose membership the bridge's own DELETE ended: answered with success, or found done by a look."""
+    query = select(t.steps.c.canonical).where(
+        t.steps.c.target == target, t.steps.c.is_removal, t.steps.c.result == "done"
+    )
+    return frozenset(canonical.partition(" ")[2] for canonical in tx.execute(query).scalars())
+
+
 def batch_is_decided(tx: Tx, case: Case) -> bool:
     """Whether a person released others of the case's batch."""
     if case.batch_id is None:

@@ -135,6 +135,13 @@ def test_all_mistakes_are_told_at_once_with_path_and_suggestion(tmp_path):
         (MAIN + 'api_key_file = "x"', "targets.main.api_key_env: say where the API key is: either"),
         (MAIN.replace("POSTHOG_API_KEY", "phx_abc"), "targets.main.api_key_env: this is the key itself"),
         (MAIN + 'url = "https://eu.posthog.com/api"', "targets.main.url: only scheme and host belong here"),
+        (MAIN + 'url = "https://posthog.example.com/api"', "targets.main.url: only scheme and host belong here"),
+        (
+            MAIN + 'url = "https://posthog.example.com/a?b=1"',
+            "targets.main.url: only scheme, host and path belong here",
+        ),
+        (MAIN + 'ca_file = "/nowhere/ca.pem"', "targets.main.ca_file: /nowhere/ca.pem cannot be read: No such file"),
+        (MAIN + f'ca_file = "{EXAMPLE}"', "config.example.toml holds no certificate in PEM form"),
         (MAIN + "[server]\nport = 70000", "server.port: must be between 0 and 65535, not 70000."),
         (MAIN + '[server]\ntrusted_proxy = ["here"]', 'server.trusted_proxy: "here" is not an address or network'),
         (MAIN + '[store]\nurl = "mysql://x"', "store.url: must begin with"),
@@ -238,6 +245,16 @@ def test_an_empty_or_missing_key_file_is_told(tmp_path):
     file.touch(0o600)
     with pytest.raises(ConfigError, match="is empty"):
         read_api_key(target(api_key_file=str(file)), {})
+
+
+def test_a_posthog_of_one_s_own_may_have_a_path_and_an_authority(tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text("-----BEGIN CERTIFICATE-----\n")
+    text = MAIN + f'url = "https://posthog.example.com/analytics/"\nca_file = "{ca_file}"'
+    found = settings(tmp_path, text).targets["main"]
+    assert found.url == "https://posthog.example.com/analytics"
+    assert (found.ca_file, found.is_self_hosted) == (str(ca_file), True)
+    assert not settings(tmp_path, MAIN).targets["main"].is_self_hosted
 
 
 def test_children_get_no_key_variable(tmp_path):

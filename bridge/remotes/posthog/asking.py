@@ -168,6 +168,6 @@ def gap_of(what: str, trouble: Unavailable | Refused | Unexpected) -> Gap:
         case Throttled():
             return Gap(what=what, why=trouble.detail, remedy=remedies.THROTTLED)
         case Unavailable():
-            return Gap(what=what, why=trouble.detail, remedy=remedies.UNREACHABLE)
+            return Gap(what=what, why=trouble.detail, remedy=trouble.remedy or remedies.UNREACHABLE)
         case _:
             return Gap(what=what, why=str(trouble), remedy=remedies.SHAPE)

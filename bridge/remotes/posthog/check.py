@@ -149,7 +149,8 @@ def _failed(subject: str, trouble: Exception | None) -> Finding:
             said += "" if wait is None else f" for {wait:.0f} s"
             return Finding(grade="warn", what=said, remedy=remedies.THROTTLED)
         case Unavailable():
-            return Finding(grade="fail", what=f"{subject}: {trouble.detail}", remedy=remedies.UNREACHABLE)
+            remedy = trouble.remedy or remedies.UNREACHABLE
+            return Finding(grade="fail", what=f"{subject}: {trouble.detail}", remedy=remedy)
         case Refused():
             return Finding(grade="fail", what=f"{subject}: {trouble}", remedy=trouble.remedy)
         case _:

@@ -1,6 +1,6 @@
 """One call to PostHog, once: sent, read, and its failures put into the words of the boundary.
 
-May import: `ports`, `answers`, `remotes.http`.
+May import: `ports`, `answers`, `remedies`, `remotes.http`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ import httpx
 
 from bridge.ports import Unavailable, Unexpected
 from bridge.remotes.http import WRITE_TIMEOUT
+from bridge.remotes.posthog import remedies
 from bridge.remotes.posthog.answers import Answer, read_answer
+
+
+class Untrusted(Unavailable):
+    """The other side's certificate is not one that is trusted here."""
+
+    remedy = remedies.CERTIFICATE
+
 
 NOT_SENT = (
     httpx.ConnectError,
@@ -68,6 +76,10 @@ class PostHogClient:
         try:
             response = self._read(method, url, body, timeout, WHOLE_READ_SECONDS if is_read else WHOLE_WRITE_SECONDS)
         except NOT_SENT as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise Untrusted(
+                    f"The certificate of {self.base.host} is not trusted here: nothing was sent."
+                ) from error
             raise Unavailable(f"No connection to {self.base.host} ({_name(error)}): nothing was sent.") from error
         except httpx.HTTPError as error:
             if is_read:

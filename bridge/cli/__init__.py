@@ -42,6 +42,7 @@ COMMANDS = {
     "import": "bridge.cli.importing:import_",
     "groups": "bridge.cli.groups:groups",
     "token": "bridge.cli.tokens:token",
+    "rehearse": "bridge.cli.rehearse:rehearse",
     "check": "bridge.cli.check:check",
     "admin": "bridge.cli.admin:admin",
     "db": "bridge.cli.run:db",

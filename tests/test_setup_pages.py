@@ -12,7 +12,9 @@ import pytest
 from bridge import config
 from bridge.cli import COMMANDS
 from bridge.core.case import CaseState
-from bridge.core.policy import Mode
+from bridge.core.policy import Mode, Policy
+from bridge.remotes.posthog.check import NEEDED_SCOPES
+from bridge.remotes.posthog.inventory import KINDS
 from bridge.store import coverage, todos
 from tests.conftest import run_for, wire
 from tests.players import BEN, Idp, is_member, the_case
@@ -104,3 +106,38 @@ def test_the_readme_leads_to_both():
     readme = (ROOT / "README.md").read_text()
 
     assert all(f"docs/{p.name}" in readme for p in PAGES)
+
+
+class TestThePostHogPage:
+    TEXT = (ROOT / "docs" / "setup-posthog.md").read_text()
+
+    def test_every_command_and_key_that_is_named_exists(self, tmp_path):
+        assert set(re.findall(r"python3 -m bridge ([\w-]+)", self.TEXT)) <= set(COMMANDS)
+        assert {"cancel_invites_sent", "surroundings_every"} <= set(Policy.__dataclass_fields__)
+        block = re.search(r"```toml\n(.*?)```", self.TEXT, re.DOTALL)[1]
+        ca_file = tmp_path / "ca.pem"
+        ca_file.write_text("-----BEGIN CERTIFICATE-----\n")
+        file = tmp_path / "config.toml"
+        file.write_text(block.replace("/etc/ssl/our-authority.pem", str(ca_file)))
+        assert config.load(file, tmp_path / "data", {}).targets["main"].is_self_hosted
+
+    def test_every_scope_that_check_needs_is_named_with_what_fails(self):
+        for scope in NEEDED_SCOPES:
+            assert f"| `{scope}` | " in self.TEXT
+
+    def test_a_scope_is_named_for_every_kind_of_resource(self):
+        for kind in KINDS:
+            name = "hog_function" if kind.path == "hog_functions" else kind.path.removesuffix("s")
+            assert f"`{name}:read`" in self.TEXT
+
+    @pytest.mark.parametrize("quoted", ["is not trusted here: nothing was sent", "or the account was deactivated"])
+    def test_what_is_quoted_is_ours(self, quoted):
+        assert quoted in SOURCE
+        assert f"“{quoted}”" in self.TEXT
+
+    def test_the_links_lead_somewhere(self):
+        for link in re.findall(r"\]\(([^)#:]+)\)", self.TEXT):
+            assert (ROOT / "docs" / link).exists()
+
+    def test_it_says_that_nobody_has_run_it_against_the_cloud(self):
+        assert "Nobody has run this against PostHog Cloud yet." in self.TEXT

@@ -16,7 +16,7 @@ from bridge.core.events import address_key
 from bridge.core.policy import Mode
 from bridge.core.wording import counted, lasting
 from bridge.ports import SCIM_KINDS, BoundaryError, Bridge, Finding, Target
-from bridge.store import groups, reach, surroundings, targets, views
+from bridge.store import groups, reach, surroundings, targets, views, ways
 from bridge.store.db import head_revision
 
 MOST_SKEW = timedelta(seconds=5)
@@ -212,9 +212,13 @@ def _about_key_owner(bridge: Bridge, name: str, remote: Target) -> Iterator[Find
 
 
 def _about_surroundings(bridge: Bridge, name: str) -> Iterator[Finding]:
-    """What the last look around could not see. No trouble for a removal: what is told and printed lacks it."""
+    """What else the last look around showed of ways back, and what it could not see: no trouble for a removal."""
     with bridge.db.read() as tx:
         gaps = surroundings.last(tx, name).gaps
+        found = ways.of_target(tx, name).ways
+    for way in found:
+        if not way.is_open:  # the open ones were found just now, by asking
+            yield Finding(grade="ok", what=way.what, remedy=way.remedy)
     for gap in gaps:
         yield Finding(grade="ok", what=f"not seen at the last look around: {gap.what}. {gap.why}", remedy=gap.remedy)
 

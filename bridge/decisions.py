@@ -9,11 +9,14 @@ from datetime import datetime
 from bridge import following
 from bridge.core import case as cases_of
 from bridge.core.case import Case
+from bridge.core.checklist import Template
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
+from bridge.core.findings import Topic
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, inbox, people, targets, todos
+from bridge.store import batches, cases, checklists, findings, inbox, people, targets, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
+from bridge.store.todos import Todo
 
 
 def remove(
@@ -128,13 +131,72 @@ def link(bridge: Bridge, who: str, user_uuid: str, target: str, *, by: str, is_t
     return moved
 
 
-def tick(bridge: Bridge, todo_id: int, *, by: str) -> None:
-    """Say that a to-do is done. Raises `Declined` when there is no such open one."""
+def tick(bridge: Bridge, todo_id: int, *, by: str, answer: str = "") -> None:
+    """Say that a to-do is done. Raises `Declined` when there is no such open one, or when it asks for an answer."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        if not todos.tick(tx, todo_id, f"operator:{by}", now):
+        todo = todos.find(tx, todo_id)
+        if todo is not None and todo.wants_answer and not answer.strip():
+            raise Declined(f"To-do {todo_id} asks for an answer: {todo.text}", remedy="Give it with --answer TEXT.")
+        if todo is None or not todos.tick(tx, todo_id, f"operator:{by}", now, answer.strip()):
             raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
-        tx.audit(Entry(at=now, kind="todo.done", actor=f"operator:{by}", facts={"todo": todo_id}))
+        _note_todo(tx, todo, "todo.done", by, answer.strip(), now)
+
+
+def untick(bridge: Bridge, todo_id: int, *, by: str) -> None:
+    """Say that a to-do is not done after all. Raises `Declined` when there is no such done one."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        todo = todos.find(tx, todo_id)
+        if todo is None or not todos.untick(tx, todo_id):
+            raise Declined(f"There is no ticked to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
+        _note_todo(tx, todo, "todo.reopened", by, "", now)
+
+
+def choose_checklist(bridge: Bridge, case_id: int, template: Template, *, by: str) -> None:
+    """Have the case's checklist made from another template; what was ticked stays. Raises `Declined`."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        case = _known_case(tx, case_id)
+        checklists.begin(tx, case_id, template, f"operator:{by}", now)
+        checklists.refresh(tx, case, bridge.targets[case.target].url if case.target in bridge.targets else "", now)
+        facts = {"template": template.value}
+        actor = f"operator:{by}"
+        tx.audit(Entry(at=now, kind="checklist.chosen", actor=actor, case_id=case_id, target=case.target, facts=facts))
+
+
+def want(bridge: Bridge, case_id: int, topic: Topic) -> None:
+    """Have something collected about a leaver, once more if it was. Raises `Declined` when nobody was taken out."""
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        case = _known_case(tx, case_id)
+        if findings.of_case(tx, case_id).before is None or case.removed_at is None:
+            said = f"Nothing can be collected for case {case_id}: it has taken no account out."
+            raise Declined(said, remedy=f"`case {case_id}` shows where it stands.")
+        findings.want(tx, case_id, case.target, topic, now, now)
+    bridge.bell.ring(case.target)
+
+
+def _note_todo(tx: Tx, todo: Todo, kind: str, by: str, answer: str, now: datetime) -> None:
+    case = cases.find(tx, todo.case_id)
+    tx.audit(
+        Entry(
+            at=now,
+            kind=kind,
+            actor=f"operator:{by}",
+            case_id=todo.case_id,
+            target=case.target if case is not None else "",
+            facts={"todo": todo.id, "kind": todo.kind},
+            personal={"text": todo.text, "answer": answer},
+        )
+    )
+
+
+def _known_case(tx: Tx, case_id: int) -> Case:
+    case = cases.find(tx, case_id)
+    if case is None:
+        raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
+    return case
 
 
 def _meant(tx: Tx, who: str, target: str) -> int:
@@ -169,9 +231,7 @@ def _chosen(tx: Tx, batch_id: int, digest: str, only: Collection[int]) -> list[C
 
 
 def _open_case(tx: Tx, case_id: int) -> Case:
-    case = cases.find(tx, case_id)
-    if case is None:
-        raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
+    case = _known_case(tx, case_id)
     if not case.state.is_open:
         raise Declined(f"Case {case_id} is {case.state.value}: {case.outcome}.")
     return case

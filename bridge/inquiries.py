@@ -15,7 +15,6 @@ from typing import TypeVar
 import structlog
 
 from bridge.core.case import Case
-from bridge.core.checklist import asks, choose
 from bridge.core.events import Reason
 from bridge.core.findings import Before, Body, Profiles, Topic, merged, merged_deeds, with_surroundings
 from bridge.core.organization import Level
@@ -111,17 +110,7 @@ def _open(bridge: Bridge, target: str) -> None:
             for topic, after in _topics(case, whole, bridge.policies[target]):
                 due = now if case.is_emergency else max(now, case.removed_at + after)
                 findings.want(tx, case_id, target, topic, due, now)
-            refresh_checklist(bridge, tx, case, now)
-
-
-def refresh_checklist(bridge: Bridge, tx: Tx, case: Case, now: datetime) -> None:
-    """Begin the case's checklist, or bring it up to what has been found since."""
-    found, known = findings.of_case(tx, case.id), checklists.find(tx, case.id)
-    level = found.before.level if found.before else Level.MEMBER
-    template = known.template if known else choose(case, level)
-    if known is None:
-        checklists.begin(tx, case.id, template, "the bridge", now)
-    checklists.put_up(tx, case.id, asks(template, case, found, bridge.targets[case.target].url), now)
+            checklists.refresh(tx, case, bridge.targets[target].url, now)
 
 
 def _topics(case: Case, before: Before, policy: Policy) -> list[tuple[Topic, timedelta]]:
@@ -152,7 +141,7 @@ def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         _keep_entry(tx, case, wanted.topic, findings.keep(tx, wanted.id, body, now), now)
-        refresh_checklist(bridge, tx, cases.find(tx, case.id) or case, now)
+        checklists.refresh(tx, case, bridge.targets[target].url, now)
     log.info("inquiry done", target=target, case_id=case.id, topic=wanted.topic.value)
 
 
@@ -225,7 +214,7 @@ def _put_off(bridge: Bridge, target: str, wanted: Wanted, trouble: BoundaryError
         if is_over and case is not None:
             facts = {"topic": wanted.topic.value, "attempts": wanted.attempts + 1}
             tx.audit(entry(case, "finding.gave_up", now, facts, {"detail": words}))
-            refresh_checklist(bridge, tx, case, now)
+            checklists.refresh(tx, case, bridge.targets[target].url, now)
     log.warning("inquiry put off", target=target, topic=wanted.topic.value, attempts=wanted.attempts + 1)
 
 

@@ -33,6 +33,8 @@ COMMANDS = {
     "retry": "bridge.cli.decide:retry",
     "undo": "bridge.cli.undo:undo",
     "todo": "bridge.cli.decide:todo",
+    "checklist": "bridge.cli.report:checklist",
+    "report": "bridge.cli.report:report",
     "remove": "bridge.cli.remove:remove",
     "ways-back": "bridge.cli.doors:ways_back",
     "close-way": "bridge.cli.doors:close_way",

@@ -123,13 +123,25 @@ def todo() -> None:
 
 
 @todo.command(cls=Command)
+@click.argument("todo_ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.option("--answer", default="", metavar="TEXT", help="What was decided, and by whom; some to-dos ask for it.")
+@paper.operator_option
+@click.make_pass_decorator(Context, ensure=True)
+def done(context: Context, *, todo_ids: tuple[int, ...], answer: str, by: str) -> None:
+    """Says that to-dos are done: those of the status, and items of a checklist."""
+    for todo_id in todo_ids:
+        decisions.tick(context.bridge(), todo_id, by=by, answer=answer)
+        paper.line(f"To-do {todo_id} is done.", fg="green")
+
+
+@todo.command(cls=Command)
 @click.argument("todo_id", metavar="ID", type=int)
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
-def done(context: Context, *, todo_id: int, by: str) -> None:
-    """Says that a to-do is done."""
-    decisions.tick(context.bridge(), todo_id, by=by)
-    paper.line(f"To-do {todo_id} is done.", fg="green")
+def reopen(context: Context, *, todo_id: int, by: str) -> None:
+    """Says that a to-do is not done after all."""
+    decisions.untick(context.bridge(), todo_id, by=by)
+    paper.line(f"To-do {todo_id} is open again.", fg="yellow")
 
 
 def _print_case(context: Context, case_id: int) -> None:

@@ -26,6 +26,10 @@ MOST_NAMED = 3
 """Resources that one item names; the removal record lists all."""
 SENDING = ("hog_functions", "batch_exports")
 """Kinds of resources that send data out of PostHog, in PostHog's words."""
+SWITCHED_OFF, PUBLIC = "switched off", "has a public link"
+"""What `remotes.posthog.inventory` notes about such a resource."""
+BREACH = "breach"
+"""The item that takes the decision about a breach of personal data."""
 CLOUD = (".posthog.com",)
 """Hosts of PostHog Cloud: an account there cannot be deactivated by its customer."""
 
@@ -57,6 +61,7 @@ class Ask:
     kind: str
     """What it is, the same in each case; at most 64 characters."""
     text: str
+    """Its first sentence is its title."""
     url: str = ""
     """Where it is done."""
     is_urgent: bool = False
@@ -69,6 +74,8 @@ class Ask:
 class Ticked(Ask):
     """One thing that a person does, and who did it."""
 
+    id: int = 0
+    """By which it is ticked; 0 until it is stored."""
     position: int = 0
     """Its place in the checklist; 0 for what was asked outside of it."""
     done_at: datetime | None = None
@@ -154,8 +161,8 @@ def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[
         items.append(
             Ask(
                 kind="farewell",
-                text=f"Say goodbye to {name}, if nobody has: their PostHog account itself lives on, and only they can "
-                "delete it, once they are in no organization any more (PostHog, Settings, Account).",
+                text=f"Farewell. If nobody has told {name} yet: the PostHog account itself lives on, and only its holder can "
+                "delete it, once it is in no organization any more (PostHog, Settings, Account).",
             )
         )
     return tuple(items)
@@ -165,15 +172,15 @@ def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
     if template.is_hostile:
         yield Ask(
             kind="incident_report",
-            text=f"Read what the activity log says of the last weeks: `report {case.id} --incident`. It cannot show what "
-            "was queried or read.",
+            text=f"Incident report. Read what the activity log says of the last weeks: `report {case.id} --incident`. It cannot "
+            "show what was queried or read.",
             is_urgent=template is Template.EMERGENCY,
         )
     if template is Template.EMERGENCY or case.reason is Reason.SECURITY_INCIDENT:
         yield Ask(
-            kind="breach",
-            text="Decide whether this is a breach of personal data that must be reported (GDPR, article 33: within 72 hours "
-            "of becoming aware). Answer with the decision and who took it.",
+            kind=BREACH,
+            text="Breach decision. Decide whether this is a breach of personal data that must be reported (GDPR, article 33: "
+            "within 72 hours of becoming aware). Answer with the decision, why, and who took it.",
             is_urgent=True,
             wants_answer=True,
         )
@@ -181,22 +188,23 @@ def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
 
 def _ways_back(template: Template, findings: Findings) -> Iterator[Ask]:
     found = findings.ways_back
-    for number, way in enumerate(found.ways if found else (), 1):
-        yield Ask(kind=f"way_back:{number}", text=f"{way.says} {way.remedy}", is_urgent=template.is_hostile)
+    for number, way in enumerate(found.open if found else (), 1):
+        said = way.says[:1].upper() + way.says[1:].rstrip(".")
+        yield Ask(kind=f"way_back:{number}", text=f"Way back in. {said}. {way.remedy}", is_urgent=template.is_hostile)
 
 
 def _keys(template: Template, name: str) -> Iterator[Ask]:
     yield Ask(
         kind="personal_keys",
-        text=f"{name}'s personal API keys: they lose this organization, stay valid elsewhere, and revive if the person "
-        "returns. Scripts that used them stop now. Look in CI secrets, Terraform, cron jobs and notebooks, servers that "
-        "evaluate feature flags themselves, and MCP clients, and give what must go on a key of a service account.",
+        text=f"Personal API keys of {name}. They lose this organization, stay valid elsewhere, and revive if the person "
+        "returns. Scripts that used them stop now: look in CI secrets, Terraform, cron jobs and notebooks, servers that "
+        "evaluate feature flags themselves, and MCP clients, and put what must go on to a service account's key.",
     )
     if template.knew_keys or template is Template.CONTRACTOR:
         yield Ask(
             kind="known_keys",
-            text=f"Keys that {name} knew and others still use (service accounts' personal keys, project secret keys, webhook "
-            "addresses, passwords of destinations): list them, and replace each.",
+            text=f"Keys that {name} knew. List what others still use and the person may know (service accounts' personal keys, "
+            "project secret keys, webhook addresses, passwords of destinations), and replace each.",
         )
 
 
@@ -213,15 +221,15 @@ def _tokens(template: Template, findings: Findings, url: str) -> Iterator[Ask]:
         kind = f"token:{number}"
         yield Ask(
             kind=kind,
-            text=f"Decide about the project token of {project}, and rotate it if it must be: by hand, since PostHog lets no "
-            "API key do that. WARNING: the old token stops at once for every SDK, there is no backup token, and events "
-            "that are sent with it meanwhile are lost. Have the release ready before. If it stays, tick this and the next "
-            'three with the answer "stays".',
+            text=f"Project token of {project}. Decide whether to rotate it. PostHog lets no API key do that, so it is done by "
+            "hand. WARNING: the old token stops at once in every SDK, there is no backup token, and what is sent with it "
+            "meanwhile is lost: have the release ready first. If the token stays, tick this and the next three with --answer "
+            '"stays".',
             url=where,
         )
-        yield Ask(kind=f"{kind}:sdks", text=f"{project}: every SDK and server has the new token.")
-        yield Ask(kind=f"{kind}:deployed", text=f"{project}: it is deployed everywhere, mobile apps too.")
-        yield Ask(kind=f"{kind}:tested", text=f"{project}: tracking was tested, and events arrive with the new token.")
+        yield Ask(kind=f"{kind}:sdks", text=f"New token of {project}: SDKs updated. Apps, sites and servers.")
+        yield Ask(kind=f"{kind}:deployed", text=f"New token of {project}: deployed. Everywhere, mobile apps too.")
+        yield Ask(kind=f"{kind}:tested", text=f"New token of {project}: tracking tested. Events arrive with it.")
 
 
 def _left_behind(findings: Findings, name: str, url: str) -> Iterator[Ask]:
@@ -231,31 +239,41 @@ def _left_behind(findings: Findings, name: str, url: str) -> Iterator[Ask]:
     if mailing:
         yield Ask(
             kind="subscriptions",
-            text=f"{counted(len(mailing), 'subscription')} still mail to {name}, and go on doing so after the removal. Edit "
-            f"or delete: {_named(mailing, url)}",
+            text=f"Subscriptions that still mail to {name}. {_how_many(mailing)}, and PostHog goes on sending after the removal. "
+            f"Edit or delete: {_named(mailing)}",
+            url=url + mailing[0].path,
         )
     silent = [r for r in resources if r.kind == "alerts" and r.note]
     if silent:
-        verb = "has" if len(silent) == 1 else "have"
         yield Ask(
             kind="alerts",
-            text=f"{counted(len(silent), 'alert')} {verb} no subscriber left: it runs, and nobody is told. Subscribe "
-            f"somebody who stays: {_named(silent, url)}",
+            text=f"Alerts that tell nobody any more. {_how_many(silent)} without another subscriber. Subscribe somebody who "
+            f"stays: {_named(silent)}",
+            url=url + silent[0].path,
         )
-    sending = [r for r in resources if r.kind in SENDING]
+    sending = [r for r in resources if r.kind in SENDING and r.note != SWITCHED_OFF]
     if sending:
-        verb = "goes" if len(sending) == 1 else "go"
         yield Ask(
             kind="destinations",
-            text=f"{counted(len(sending), 'destination or export', 'destinations and exports')} that {name} made {verb} on "
-            f"sending data out of PostHog. Check where to: {_named(sending, url)}",
+            text=f"Destinations and exports that {name} made. {_how_many(sending)}, and data goes on leaving PostHog. Check where "
+            f"to: {_named(sending)}",
+            url=url + sending[0].path,
         )
-    others = [r for r in resources if r.kind not in SENDING and r not in mailing and r not in silent]
+    public = [r for r in resources if r.note == PUBLIC]
+    if public:
+        yield Ask(
+            kind="public_links",
+            text=f"Public links that {name} knows. {_how_many(public)} open to whoever has the link. End the sharing where it is "
+            f"not needed: {_named(public)}",
+            url=url + public[0].path,
+        )
+    named = {id(r) for r in (*mailing, *silent, *sending, *public)}
+    others = [r for r in resources if id(r) not in named]
     if others:
         yield Ask(
             kind="handover",
-            text=f"{counted(len(others), 'thing')} that {name} made in PostHog stays, and works on. Name who looks after "
-            "them; the removal record lists each with its link.",
+            text=f"Handover of what {name} made. {_how_many(others)}, and all goes on working. Name who looks after it; the "
+            "removal record lists each with its link.",
         )
     before = findings.before
     invited = before.invites_sent if before else ()
@@ -263,30 +281,27 @@ def _left_behind(findings: Findings, name: str, url: str) -> Iterator[Ask]:
         names = ", ".join(f"{i.email} ({i.level.word})" for i in invited)
         yield Ask(
             kind="invites_sent",
-            text=f"Invites that {name} had sent and that were open: {names}. Cancel or vouch for each.",
+            text=f"Invites that {name} had sent. They were open at the removal: {names}. Cancel or vouch for each.",
         )
 
 
 def _elsewhere(template: Template, name: str) -> Iterator[Ask]:
     yield Ask(
         kind="slack",
-        text=f"Slack: {name} is out of the channels that PostHog posts to (alerts, subscriptions), shared channels and guest "
-        "accounts too.",
+        text=f"Slack. {name} is out of the channels that PostHog posts to (alerts, subscriptions), also of shared channels and "
+        "guest accounts.",
     )
     yield Ask(
         kind="documents",
-        text=f"Shared documents: exports, screenshots and links to PostHog that {name} can still open, and public links to "
-        "dashboards that they know.",
+        text=f"Shared documents. Exports, screenshots and links to PostHog that {name} can still open are closed.",
     )
     yield Ask(
         kind="other_tools",
-        text="Other tools that hold PostHog's data: the warehouse, reverse ETL, the error tracker, what the identity provider "
-        "does not cover.",
+        text="Other tools with PostHog's data. The warehouse, reverse ETL, error tracking: what the identity provider does not "
+        "cover is closed.",
     )
     if template is Template.CONTRACTOR:
-        yield Ask(
-            kind="agency", text=f"Tell the agency or company of {name}, and ask for the data that they still hold."
-        )
+        yield Ask(kind="agency", text=f"Agency or company of {name}. It knows, and has said what data it still holds.")
 
 
 def _account(name: str, url: str) -> Iterator[Ask]:
@@ -294,9 +309,9 @@ def _account(name: str, url: str) -> Iterator[Ask]:
     if host and not host.endswith(CLOUD):
         yield Ask(
             kind="self_hosted_account",
-            text=f"This PostHog is self-hosted: now that the membership has ended, deactivate the account of {name} (Django "
-            "admin, users, untick active). Deactivate, do not delete; and never before the removal, since a deactivated "
-            "account hides its membership from the API.",
+            text=f"Account on your own PostHog. The membership has ended, so deactivate the account of {name} now (Django admin, "
+            "Users, untick Active). Deactivate, do not delete. Never the other way round: a deactivated account hides its "
+            "membership from the API.",
             url=f"{url}/admin/posthog/user/",
         )
 
@@ -307,13 +322,16 @@ def _profiles(findings: Findings, name: str, url: str) -> Iterator[Ask]:
         where = ", ".join(f"{t.project} ({t.count})" for t in found.tracked)
         yield Ask(
             kind="customer_profile",
-            text=f"Your own product tracks {counted(found.count, 'person', 'people')} with the address of {name}: {where}. "
-            "That is apart from offboarding, and the bridge deletes nothing there: decide under your own rules (GDPR) "
-            "whether the profile stays.",
+            text=f"{name} as an end user of your product. It tracks {counted(found.count, 'profile')} with this address: {where}. "
+            "That is apart from offboarding, and the bridge deletes nothing there: decide under your own rules (GDPR).",
             url=url + found.tracked[0].path,
         )
 
 
-def _named(resources: Sequence[Resource], url: str) -> str:
-    names = ", ".join(f"{r.name or r.kind} ({url}{r.path})" for r in resources[:MOST_NAMED])
+def _how_many(resources: Sequence[Resource]) -> str:
+    return f"There {'is' if len(resources) == 1 else 'are'} {len(resources)}"
+
+
+def _named(resources: Sequence[Resource]) -> str:
+    names = ", ".join(r.name or f"{r.kind} {r.resource_id}" for r in resources[:MOST_NAMED])
     return names + (f" and {len(resources) - MOST_NAMED} more." if len(resources) > MOST_NAMED else ".")

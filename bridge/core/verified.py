@@ -40,7 +40,7 @@ def _out(case: Case, steps: Sequence[StepDone], log: Sequence[Logged]) -> Verifi
         says=f"The membership ended{again}: {answered}.",
         verdict=Verdict.NO if case.is_back else Verdict.YES,
         at=last.ended_at,
-        evidence=_entries(log, ("step.done", "step.found_done"), last.canonical),
+        evidence=answers(log, last.canonical)[-1:],
     )
 
 
@@ -64,7 +64,7 @@ def _cancelled(steps: Sequence[StepDone], log: Sequence[Logged]) -> Iterator[Ver
                 says=f"Done: {step.says}; PostHog answered {step.status}.",
                 verdict=Verdict.YES,
                 at=step.ended_at,
-                evidence=_entries(log, ("step.done", "step.gone", "step.found_done"), step.canonical),
+                evidence=answers(log, step.canonical)[-1:],
             )
 
 
@@ -104,9 +104,9 @@ def _known_ways_back(findings: Findings, log: Sequence[Logged]) -> Iterator[Veri
     missing = f" Not seen: {', '.join(g.what for g in found.gaps)}." if found.gaps else ""
     yield Verified(
         kind="ways_back",
-        says=(f"{counted(len(found.ways), 'way')} back found open." if found.ways else "No way back found open.")
+        says=(f"{counted(len(found.open), 'way')} back found open." if found.open else "No way back found open.")
         + missing,
-        verdict=Verdict.NO if found.ways else Verdict.NOT_YET if found.gaps else Verdict.YES,
+        verdict=Verdict.NO if found.open else Verdict.NOT_YET if found.gaps else Verdict.YES,
         at=found.seen_at,
         evidence=_entries(log, ("finding.kept",), Topic.WAYS_BACK),
     )
@@ -138,6 +138,11 @@ def _waiting(progress: Progress, trouble: str) -> str:
 
 def _not(progress: Progress) -> Verdict:
     return Verdict.NO if progress is Progress.GAVE_UP else Verdict.NOT_YET
+
+
+def answers(log: Sequence[Logged], canonical: str) -> tuple[int, ...]:
+    """The numbers of the entries that say how that step was answered, in order."""
+    return _entries(log, ("step.done", "step.gone", "step.found_done"), canonical)
 
 
 def _entries(log: Sequence[Logged], kinds: Sequence[str], about: str = "") -> tuple[int, ...]:

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import insert, select, update
 
-from bridge.core.checklist import Ask, Template
+from bridge.core.case import Case
+from bridge.core.checklist import Ask, Template, asks, choose
+from bridge.core.organization import Level
+from bridge.store import findings, todos
 from bridge.store import tables as t
-from bridge.store import todos
 from bridge.store.db import Tx
 
 
@@ -29,6 +31,15 @@ def find(tx: Tx, case_id: int) -> Chosen | None:
     if row is None:
         return None
     return Chosen(template=Template(row.template), chosen_by=row.chosen_by, opened_at=row.opened_at)
+
+
+def refresh(tx: Tx, case: Case, url: str, now: datetime) -> None:
+    """Begin the case's checklist, or bring it up to what has been found since. `url`: the PostHog host's."""
+    found, known = findings.of_case(tx, case.id), find(tx, case.id)
+    template = known.template if known else choose(case, found.before.level if found.before else Level.MEMBER)
+    if known is None:
+        begin(tx, case.id, template, "the bridge", now)
+    put_up(tx, case.id, asks(template, case, found, url), now)
 
 
 def begin(tx: Tx, case_id: int, template: Template, by: str, now: datetime) -> None:

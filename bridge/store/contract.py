@@ -10,7 +10,7 @@ from bridge.core.case import CaseState
 from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
 from bridge.core.wording import rfc3339
-from bridge.store import story
+from bridge.store import handover, story
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
 from bridge.store.coverage import Coverage, Standing
@@ -83,6 +83,7 @@ def case_out(view: CaseView, now: datetime) -> dict[str, Any]:
         "outcome": case.outcome,
         "closed_at": rfc3339(case.closed_at),
         "handover": None,
+        "checklist": None,
     }
 
 
@@ -92,6 +93,8 @@ def whole_case_out(view: CaseView, now: datetime) -> dict[str, Any]:
     short["watch"]["checks"] = [{"at": rfc3339(at), "result": result} for at, result in view.checks]
     return {
         **short,
+        "handover": handover.handover_out(view),
+        "checklist": handover.checklist_out(view),
         "record": story.record(view),
         "groups": [{"connection": connection, "name": name} for connection, name in view.groups],
         "events": [_event_out(e) for e in view.events],
@@ -128,6 +131,9 @@ def todo_out(todo: Todo) -> dict[str, Any]:
         "opened_at": rfc3339(todo.opened_at),
         "done_at": rfc3339(todo.done_at),
         "done_by": todo.done_by,
+        "answer": todo.answer,
+        "url": todo.url,
+        "urgent": todo.is_urgent,
     }
 
 

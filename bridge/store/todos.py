@@ -18,7 +18,6 @@ from bridge.store.db import Tx
 class Todo(Ticked):
     """Something that only a person can do or confirm."""
 
-    id: int
     case_id: int
     opened_at: datetime
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Text, func, or_, select, type_coerce
@@ -15,14 +15,16 @@ from sqlalchemy import case as sql_case
 from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
+from bridge.core.findings import Findings
 from bridge.core.plan import RemoveMember
 from bridge.core.policy import Policy
 from bridge.core.wording import counted, lasting
 from bridge.ports import Connection, QueueState
-from bridge.store import audit, batches, cases, coverage, groups, inbox, reach, targets, todos
+from bridge.store import audit, batches, cases, checklists, coverage, findings, groups, inbox, reach, targets, todos
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
+from bridge.store.checklists import Chosen
 from bridge.store.coverage import Coverage
 from bridge.store.db import Tx
 from bridge.store.reach import Reach
@@ -63,7 +65,7 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseView:
-    """One case with what belongs to it. The last four are filled for a single case only."""
+    """One case with what belongs to it. What follows the steps is filled for a single case only."""
 
     case: Case
     approver: str
@@ -76,6 +78,11 @@ class CaseView:
     audit: tuple[Kept, ...] = ()
     groups: tuple[tuple[str, str], ...] = ()
     """The groups that the person is in now, as connection and display name."""
+    findings: Findings = field(default_factory=Findings)
+    chosen: Chosen | None = None
+    """Which checklist it has."""
+    key_email: str = ""
+    """Whose API key the bridge works with at the target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +230,9 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         checks=tuple(cases.checks_of(tx, case_id)),
         audit=kept,
         groups=tuple(groups.of_person(tx, case.person_id)),
+        findings=findings.of_case(tx, case_id),
+        chosen=checklists.find(tx, case_id),
+        key_email=targets.state(tx, case.target).key_email if targets.is_known(tx, case.target) else "",
     )
 
 

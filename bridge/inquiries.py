@@ -16,11 +16,24 @@ import structlog
 
 from bridge.core.case import Case
 from bridge.core.events import Reason
-from bridge.core.findings import Before, Body, Profiles, Topic, merged, merged_deeds, with_surroundings
+from bridge.core.findings import (
+    Before,
+    Body,
+    Profiles,
+    Topic,
+    WayBack,
+    WaysBack,
+    merged,
+    merged_deeds,
+    outside,
+    with_grants,
+    with_surroundings,
+)
 from bridge.core.organization import Level
 from bridge.core.policy import IncidentOf, Policy
+from bridge.core.surroundings import Deeds, Gap
 from bridge.ports import BoundaryError, Bridge, Refused, Target, Unavailable
-from bridge.store import cases, checklists, findings, targets
+from bridge.store import cases, checklists, findings, members, surroundings, targets, ways
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.findings import Wanted
@@ -45,12 +58,13 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=2)
 """The first back-off, and where it stops growing."""
 MOST_TRIES = 10
 """After so many an inquiry has its last word: with back-off after some nine hours."""
-KINDS = 15
-"""Lists that an inventory asks for in each project."""
+KINDS, PROJECTS = 15, 10
+"""Lists that an inventory asks for in each project, and how many projects are thought to be there before it is known."""
 CALLS_AN_HOUR = 1_600
 """That inventories may make: a third of what PostHog lets a key do, which removals and other scripts need too."""
-OUTSIDE_EVERY = timedelta(days=1)
-"""How often the activity log is asked who else removed members."""
+OUTSIDE_EVERY, OUTSIDE_SINCE, OUTSIDE_AGAIN = timedelta(days=1), timedelta(days=92), timedelta(hours=2)
+"""How often the activity log is asked who else removed members; how far back at first; and how much it is asked twice,
+since rows come late."""
 
 
 class Needed(Exception):
@@ -105,17 +119,30 @@ def _open(bridge: Bridge, target: str) -> None:
             case = cases.find(tx, case_id)
             if case is None or case.removed_at is None:
                 continue
-            whole = with_surroundings(before, None, case.removed_at)
+            whole = _whole(tx, target, before, case.removed_at)
             _keep_entry(tx, case, Topic.BEFORE, findings.complete(tx, case_id, whole, now), now)
             for topic, after in _topics(case, whole, bridge.policies[target]):
                 due = now if case.is_emergency else max(now, case.removed_at + after)
                 findings.want(tx, case_id, target, topic, due, now)
             checklists.refresh(tx, case, bridge.targets[target].url, now)
+            if findings.of_target(tx, target, Topic.OUTSIDE) is None:
+                findings.want(tx, None, target, Topic.OUTSIDE, now + DEEDS_AFTER, now)
+
+
+def _whole(tx: Tx, target: str, before: Before, removed_at: datetime) -> Before:
+    """What was noted, with projects and roles: of the last wide look, or as kept when the account was seen to be gone."""
+    kept = surroundings.last(tx, target).surroundings
+    if kept is None or kept.taken_at <= removed_at:
+        return with_surroundings(before, kept, removed_at)
+    names = {p.project_id: p.name for p in kept.projects}
+    gone = [members.former(tx, target, m.user_uuid) for m in before.accounts]
+    had = [(one.access, one.seen_at) for one in gone if one is not None]
+    return with_grants(before, had, names)
 
 
 def _topics(case: Case, before: Before, policy: Policy) -> list[tuple[Topic, timedelta]]:
     """What is to be collected about the leaver, each with how long after the removal."""
-    topics = [(Topic.LEFT_BEHIND, AFTER), (Topic.TRACKED, AFTER)]
+    topics = [(Topic.WAYS_BACK, AFTER), (Topic.LEFT_BEHIND, AFTER), (Topic.TRACKED, AFTER)]
     is_bad = case.is_emergency or case.reason in {Reason.SECURITY_INCIDENT, Reason.TERMINATED}
     if is_bad or before.level >= Level.ADMIN or policy.incident_of is IncidentOf.EVERYONE:
         topics.append((Topic.DEEDS, DEEDS_AFTER))
@@ -124,25 +151,65 @@ def _topics(case: Case, before: Before, policy: Policy) -> list[tuple[Topic, tim
 
 def _may_list(tx: Tx, target: str, now: datetime) -> bool:
     """Whether another inventory stays within what they may cost in an hour."""
-    projects = 10
+    kept = surroundings.last(tx, target).surroundings
+    projects = len(kept.projects) if kept and kept.projects else PROJECTS
     most = max(1, CALLS_AN_HOUR // (KINDS * projects))
     return findings.kept_since(tx, target, Topic.LEFT_BEHIND, now - timedelta(hours=1)) < most
 
 
 def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
     """Collect one finding and keep it."""
+    if wanted.case_id is None:
+        _inquire_outside(bridge, target, wanted)
+        return
     with bridge.db.read() as tx:
-        case = cases.find(tx, wanted.case_id) if wanted.case_id is not None else None
-        before = findings.of_case(tx, wanted.case_id).before if wanted.case_id is not None else None
+        case, before = cases.find(tx, wanted.case_id), findings.of_case(tx, wanted.case_id).before
     assert case is not None
     assert before is not None
-    remote, began = bridge.remote(target), bridge.clock.now()
-    body = _patiently(bridge, lambda: _ask(remote, wanted.topic, case, before, bridge.policies[target], began))
+    known, policy, began = before, bridge.policies[target], bridge.clock.now()
+    if wanted.topic is Topic.WAYS_BACK:
+        body: Body = _ways_back(bridge, case, began)
+    else:
+        remote = bridge.remote(target)
+        body = _patiently(bridge, lambda: _ask(remote, wanted.topic, case, known, policy, began))
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         _keep_entry(tx, case, wanted.topic, findings.keep(tx, wanted.id, body, now), now)
         checklists.refresh(tx, case, bridge.targets[target].url, now)
     log.info("inquiry done", target=target, case_id=case.id, topic=wanted.topic.value)
+
+
+def _inquire_outside(bridge: Bridge, target: str, wanted: Wanted) -> None:
+    """Keep who else removed members since the last time, and ask again in a day."""
+    with bridge.db.read() as tx:
+        kept, state = findings.of_target(tx, target, Topic.OUTSIDE), targets.state(tx, target)
+    known = kept.body if kept is not None and isinstance(kept.body, Deeds) else None
+    until = bridge.clock.now()
+    since = known.until - OUTSIDE_AGAIN if known is not None else until - OUTSIDE_SINCE
+    remote = bridge.remote(target)
+    found = _patiently(bridge, lambda: remote.membership_changes(since, until))
+    ours = {state.key_uuid, *state.former_key_uuids}
+    now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        findings.keep(tx, wanted.id, outside(known, found, ours), now)
+        findings.want(tx, None, target, Topic.OUTSIDE, now + OUTSIDE_EVERY, now)
+
+
+def _ways_back(bridge: Bridge, case: Case, now: datetime) -> WaysBack:
+    """The ways back as they stood open after the removal; the last looks showed them, so nothing is asked."""
+    with bridge.db.read() as tx:
+        found = ways.of_case(tx, case, bridge.connections_of(case.target))
+    if found is None:
+        gap = Gap(what="ways back", why="The case had ended before they were looked at.")
+        return WaysBack(seen_at=now, gaps=(gap,))
+    gaps = found.gaps
+    if found.as_of is None:
+        gaps = (*gaps, Gap(what="domains and their log-in rules", why="No wide look was taken yet."))
+    shown = tuple(
+        WayBack(kind=w.code.value, says=w.what, remedy=w.remedy, command=w.command, is_open=w.is_open)
+        for w in found.ways
+    )
+    return WaysBack(seen_at=found.as_of or now, ways=shown, gaps=gaps)
 
 
 def _ask(remote: Target, topic: Topic, case: Case, before: Before, policy: Policy, now: datetime) -> Body:
@@ -205,7 +272,7 @@ def _put_off(bridge: Bridge, target: str, wanted: Wanted, trouble: BoundaryError
     wait = max(wait, timedelta(seconds=min(wish or 0.0, LONGEST_WAIT.total_seconds())))
     remedy = trouble.remedy if isinstance(trouble, Refused) else ""
     words = f"{trouble} {remedy}".strip()[:500]
-    is_over = wanted.attempts + 1 >= MOST_TRIES
+    is_over = wanted.case_id is not None and wanted.attempts + 1 >= MOST_TRIES
     with bridge.db.write() as tx:
         findings.put_off(tx, wanted, words, None if is_over else now + wait)
         if isinstance(trouble, Unavailable | Refused) and trouble.is_target_wide:

@@ -15,19 +15,23 @@ from urllib.parse import urlsplit
 
 from bridge.core.case import Case
 from bridge.core.events import Reason
-from bridge.core.findings import Findings
+from bridge.core.findings import Findings, Progress
 from bridge.core.organization import Level
 from bridge.core.surroundings import Resource
 from bridge.core.wording import counted
 
 MOST_PROJECTS = 5
 """Projects whose token has items of its own; more are one item."""
+MOST_GAPS = 6
+"""Gaps that one item names."""
 MOST_NAMED = 3
 """Resources that one item names; the removal record lists all."""
 SENDING = ("hog_functions", "batch_exports")
 """Kinds of resources that send data out of PostHog, in PostHog's words."""
 SWITCHED_OFF, PUBLIC = "switched off", "has a public link"
 """What `remotes.posthog.inventory` notes about such a resource."""
+DUTIES = ("out", "seen_out", "watch")
+"""What the bridge must have verified; what else it looks for and finds is an item for a person."""
 BREACH = "breach"
 """The item that takes the decision about a breach of personal data."""
 CLOUD = (".posthog.com",)
@@ -121,8 +125,8 @@ class Checklist:
 
     @property
     def is_done(self) -> bool:
-        """Whether everybody has done their part, the bridge too."""
-        return not self.open and all(v.verdict is Verdict.YES for v in self.verified)
+        """Whether everybody has done their part, the bridge too: the person is out, was seen out, and was watched."""
+        return not self.open and all(v.verdict is Verdict.YES for v in self.verified if v.kind in DUTIES)
 
     @property
     def says(self) -> str:
@@ -156,6 +160,7 @@ def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[
         *_elsewhere(template, name),
         *_account(name, url),
         *_profiles(findings, name, url),
+        *_not_seen(findings),
     ]
     if not template.is_hostile:
         items.append(
@@ -325,6 +330,20 @@ def _profiles(findings: Findings, name: str, url: str) -> Iterator[Ask]:
             text=f"{name} as an end user of your product. It tracks {counted(found.count, 'profile')} with this address: {where}. "
             "That is apart from offboarding, and the bridge deletes nothing there: decide under your own rules (GDPR).",
             url=url + found.tracked[0].path,
+        )
+
+
+def _not_seen(findings: Findings) -> Iterator[Ask]:
+    """What could not be looked at, so that nobody takes an empty list for a good one."""
+    missed = [g.what for r in findings.rows if r.body is not None for g in r.body.gaps]
+    missed += [r.topic.value.replace("_", " ") for r in findings.rows if r.progress is Progress.GAVE_UP]
+    if missed:
+        named = "; ".join(dict.fromkeys(missed[:MOST_GAPS])) + (
+            f" and {len(missed) - MOST_GAPS} more" * (len(missed) > MOST_GAPS)
+        )
+        yield Ask(
+            kind="not_seen",
+            text=f"What the bridge could not see. Look for yourself where it matters: {named}. The removal record says why.",
         )
 
 

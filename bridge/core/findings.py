@@ -6,13 +6,17 @@ import: `surroundings`, `organization`, `events`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from bridge.core.organization import Invite, Level, Member
 from bridge.core.surroundings import Deeds, Gap, LeftBehind, Surroundings, Tracked
+
+CLIENT = "posthog-bridge"
+"""What the activity log names as the client of our own writes."""
 
 
 class Topic(StrEnum):
@@ -203,6 +207,38 @@ def with_surroundings(before: Before, kept: Surroundings | None, removed_at: dat
     roles = tuple(dict.fromkeys(s.role for s in kept.seats if s.user_uuid in accounts))
     gaps = (*before.gaps, *(g for g in kept.gaps if "access" in g.what or "role" in g.what or "project" in g.what))
     return replace(before, surroundings_at=kept.taken_at, projects=projects, roles=roles, gaps=gaps)
+
+
+def with_grants(
+    before: Before, had: Iterable[tuple[Mapping[str, Any], datetime | None]], names: Mapping[int, str]
+) -> Before:
+    """What was noted, with what each account had when it was last seen: `projects` {id: [level, how]}, `roles` {id: name}."""
+    known = tuple(had)
+    projects = tuple(
+        Access(project_id=int(number), project=names.get(int(number), ""), level=level, how=how)
+        for access, _ in known
+        for number, (level, how) in access.get("projects", {}).items()
+    )
+    roles = tuple(dict.fromkeys(role for access, _ in known for role in access.get("roles", {}).values()))
+    why = "Only what was granted to the person is known here; what every member or admin has is not named."
+    return replace(
+        before,
+        surroundings_at=max((at for _, at in known if at is not None), default=None),
+        projects=projects,
+        roles=roles,
+        gaps=(*before.gaps, Gap(what="projects open to everybody", why=why)),
+    )
+
+
+def outside(known: Deeds | None, found: Deeds, ours: Collection[str]) -> Deeds:
+    """Who was removed by others than the bridge, with what was known before. `ours`: accounts of the bridge's keys."""
+    rows = tuple(
+        d for d in found.rows if d.activity == "deleted" and d.client != CLIENT and d.user_uuid not in set(ours) - {""}
+    )
+    if known is None:
+        return replace(found, rows=rows)
+    both = dict.fromkeys((*known.rows, *rows))
+    return Deeds(since=known.since, until=found.until, rows=tuple(sorted(both, key=lambda d: d.at)), gaps=found.gaps)
 
 
 def merged(parts: Iterable[LeftBehind], at: datetime) -> LeftBehind:

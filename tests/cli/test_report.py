@@ -56,7 +56,7 @@ def test_an_item_is_ticked_with_its_name_and_unticked_again(ran, gone):
 
     assert ran("todo", "done", str(item["id"]), "--answer", "done in Okta").status == 0
     ticked = ran("checklist", "1")
-    assert "1 of 7 ticked by people" in ticked.out
+    assert "1 of 8 ticked by people" in ticked.out
     assert f"✓ {item['id']}. Slack" in ticked.out
     assert "Ticked by lea on" in ticked.out
     assert "Answer: done in Okta" in ticked.said

@@ -134,6 +134,14 @@ def test_invites_and_profiles_and_ways_back_are_asked_about():
     assert not any(a.is_urgent for a in asks(Template.EMPLOYEE, CASE, found, CLOUD))
 
 
+def test_what_the_bridge_could_not_see_is_asked_of_a_person():
+    left = LeftBehind(taken_at=AT, gaps=tuple(Gap(what=f"flags in {n}", why="403") for n in range(7)))
+
+    assert "flags in 5 and 2 more." in text_of("not_seen", found=findings(left_behind=left, tracked="403"))
+    assert "flags in Shop. The removal" in text_of("not_seen", found=findings(left_behind=replace(left, gaps=(GAP,))))
+    assert "not_seen" not in kinds(Template.EMPLOYEE)
+
+
 def test_an_emergency_asks_for_the_breach_decision_and_who_took_it():
     breach = next(a for a in asks(Template.EMERGENCY, CASE, findings(), CLOUD) if a.kind == "breach")
 

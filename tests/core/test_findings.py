@@ -18,6 +18,8 @@ from bridge.core.findings import (
     WaysBack,
     merged,
     merged_deeds,
+    outside,
+    with_grants,
     with_surroundings,
 )
 from bridge.core.organization import Invite, Level, Member
@@ -125,6 +127,34 @@ def test_a_wide_look_from_after_the_removal_says_nothing_of_before(kept):
     assert whole.projects == ()
     assert whole.surroundings_at is None
     assert whole.gaps[0].what == "projects and roles before the removal"
+
+
+def test_what_was_granted_is_known_of_an_account_that_is_gone():
+    had = [({"projects": {"1": ["admin", "explicit_role"]}, "roles": {"r": "Analysts"}}, AT), ({}, None)]
+
+    whole = with_grants(Before(seen_at=AT, accounts=(MAYA,)), had, {1: "Shop"})
+
+    assert whole.projects == (Access(project_id=1, project="Shop", level="admin", how="explicit_role"),)
+    assert whole.roles == ("Analysts",)
+    assert whole.surroundings_at == AT
+    assert whole.gaps[0].what == "projects open to everybody"
+    assert with_grants(whole, [], {}).surroundings_at is None
+
+
+def test_only_removals_by_others_count_as_outside():
+    gone = replace(DEED, scope="OrganizationMembership", activity="deleted", user_uuid="admin")
+    rows = (
+        gone,
+        replace(gone, client="posthog-bridge"),
+        replace(gone, user_uuid="key"),
+        replace(gone, activity="created"),
+    )
+    first = outside(None, Deeds(since=AT, until=AT, rows=rows), ["key", ""])
+    later = replace(gone, at=AT + timedelta(hours=1), user_uuid="")
+    both = outside(first, Deeds(since=AT, until=later.at, rows=(later, gone), gaps=(GAP,)), ["key", ""])
+
+    assert first.rows == (gone,)
+    assert both == Deeds(since=AT, until=later.at, rows=(gone, later), gaps=(GAP,))
 
 
 def test_what_two_accounts_of_one_person_made_and_did_is_one_list():

@@ -8,15 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import decisions, inquiries
+from bridge import decisions, inquiries, lookout
 from bridge.core.checklist import Template
 from bridge.core.events import Reason, Subject
 from bridge.core.findings import Progress, Topic
 from bridge.core.organization import Level
 from bridge.core.policy import IncidentOf
-from bridge.core.surroundings import Resource
+from bridge.core.surroundings import Deed, Grant, Project, Resource, Seat, Surroundings
 from bridge.ports import Unavailable, Unexpected
-from bridge.store import cases, checklists, findings, todos
+from bridge.store import cases, checklists, findings, surroundings, todos
 from tests.inquiring import Telling
 from tests.players import GRACE, IVAN, MAYA, audited, deactivate_many, the_case
 
@@ -162,7 +162,7 @@ def test_what_can_never_be_had_has_a_last_word(bridge, asking, telling, okta, se
     assert {e.facts["topic"] for e in audited(bridge, "finding.gave_up")} == {"left_behind", "tracked"}
     telling.asked.clear()
     inquire(asking, clock, hours=3)
-    assert telling.asked == []
+    assert {what for what, _ in telling.asked} <= {"membership_changes"}
 
 
 def test_a_mistake_of_ours_in_an_inquiry_pauses_no_target(bridge, asking, telling, okta, settle, clock):
@@ -240,6 +240,91 @@ def test_a_checklist_begins_with_the_removal_and_asks_what_was_found(bridge, ask
     assert chosen.template is Template.EMPLOYEE
     assert {"subscriptions", "handover", "farewell"} <= {a.kind for a in asked}
     assert urgent == []
+
+
+def test_the_ways_back_that_stood_open_after_the_removal_are_kept(bridge, asking, okta, settle, clock):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    hourly = replace(bridge.policies["main"], surroundings_every=timedelta(hours=1))
+    lookout.look_around(replace(bridge, policies={"main": hourly}), "main", bridge.remote("main"))
+    inquire(asking, clock)
+
+    ways = found(bridge).ways_back
+    assert [w.kind for w in ways.open] == ["jit"]
+    with bridge.db.read() as tx:
+        assert any(t.kind == "way_back:1" and "just-in-time" in t.text for t in todos.todos(tx, case_id=1))
+
+
+def test_ways_back_of_a_case_that_has_ended_are_a_gap_and_not_an_empty_list(bridge, asking, okta, settle, clock):
+    okta.deactivate(okta.create(MAYA))
+    settle(hours=25)
+    inquire(asking, clock)
+    inquire(asking, clock)
+
+    assert found(bridge).ways_back.gaps[0].why == "The case had ended before they were looked at."
+
+
+def test_projects_and_roles_before_come_from_the_last_wide_look_before_the_removal(bridge, asking, okta, settle, clock):
+    seen = Surroundings(taken_at=clock.now(), projects=(Project(project_id=1, name="Shop"),))
+    with bridge.db.write() as tx:
+        surroundings.keep(tx, "main", seen)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    assert found(bridge).before.surroundings_at == seen.taken_at
+
+
+def test_a_wide_look_after_the_removal_takes_nothing_away_that_was_known(bridge, asking, okta, settle, clock, world):
+    uuid = world.account(MAYA).uuid
+    had = Surroundings(
+        taken_at=clock.now(),
+        projects=(Project(project_id=1, name="Shop"),),
+        grants=(Grant(user_uuid=uuid, project_id=1, level="admin", how="explicit_member"),),
+        seats=(Seat(user_uuid=uuid, role_id="r1", role="Analysts"),),
+    )
+    with bridge.db.write() as tx:
+        surroundings.keep(tx, "main", had)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    with bridge.db.write() as tx:
+        surroundings.keep(tx, "main", replace(had, taken_at=clock.now(), grants=(), seats=()))
+    inquire(asking, clock)
+
+    before = found(bridge).before
+    assert [(p.project, p.level) for p in before.projects] == [("Shop", "admin")]
+    assert before.roles == ("Analysts",)
+
+
+def test_removals_by_others_are_found_in_the_activity_log_once_a_day(bridge, asking, telling, okta, settle, clock):
+    def deed(**fields):
+        known = {
+            "at": clock.now(),
+            "activity": "deleted",
+            "scope": "OrganizationMembership",
+            "item_id": "m",
+            "name": "x@y",
+        }
+        return Deed(**{**known, **fields})
+
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+    telling.rows = (
+        deed(user_email="grace@example.com", user_uuid="u1"),
+        deed(client="posthog-bridge"),
+        deed(activity="created"),
+    )
+    inquire(asking, clock, minutes=10)
+    clock.advance(days=1)
+    telling.rows = (*telling.rows, deed(name="z@y"))
+    inquire(asking, clock, hours=1)
+
+    with bridge.db.read() as tx:
+        kept = findings.of_target(tx, "main", Topic.OUTSIDE)
+    assert [d.name for d in kept.body.rows] == ["x@y", "z@y"]
+    assert kept.progress is Progress.WANTED
+    assert len([1 for what, _ in telling.asked if what == "membership_changes"]) == 2
 
 
 def test_nothing_is_collected_about_whom_nothing_was_done(bridge, asking, telling, okta, settle, clock):

@@ -1,6 +1,12 @@
-"""`report`, `checklist`: what is handed over about one removal, to the auditor and to whoever does the rest."""
+"""`report`, `checklist`: what is handed over about removals, to the auditor and to whoever does the rest."""
 
 from __future__ import annotations
+
+import csv
+import sys
+import time
+from datetime import UTC, date, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
@@ -8,30 +14,131 @@ from bridge import decisions
 from bridge.cli import paper
 from bridge.cli.cases import find
 from bridge.cli.context import Context, command
+from bridge.cli.remove import choose_target
 from bridge.core.checklist import Checklist, Template, Ticked, Verdict
+from bridge.core.findings import Progress, Topic
+from bridge.core.incident import incident_report, incident_text
 from bridge.core.plain import plain
+from bridge.core.quarter import Span, quarter_csv, quarter_of, quarter_text, span_of
 from bridge.core.removal_record import removal_record
 from bridge.core.removal_text import checklist_text, removal_text
 from bridge.core.wording import utc, who
 from bridge.ports import Bridge, Declined
-from bridge.store import handover
+from bridge.store import cases, findings, handover, quarters
 from bridge.store.views import CaseView
 
+EVERY_SECONDS = 0.3
+"""How often it is asked whether the activity log was read."""
 MARKS = {Verdict.YES: ("✓", "green"), Verdict.NOT_YET: ("…", "yellow"), Verdict.NO: ("✗", "red")}
 
 
 @command()
-@click.argument("case_id", metavar="[ID]", type=int)
-@click.option("--format", "form", type=click.Choice(["md", "json"]), default="md", show_default=True)
-def report(context: Context, *, case_id: int, form: str) -> None:
-    """Prints the removal record of a case."""
+@click.argument("case_id", metavar="[ID]", type=int, required=False)
+@click.option("--incident", is_flag=True, help="What the person did, by PostHog's activity log, instead of the record.")
+@click.option("--wait", type=click.IntRange(0), default=30, show_default=True, help="Seconds to wait for that log.")
+@click.option("--quarter", "named", metavar="2026Q4", help="All removals of a quarter.")
+@click.option("--from", "first", metavar="DAY", help="All removals from this day on, such as 2026-10-01 …")
+@click.option("--to", "last", metavar="DAY", help="… to the end of this day. [default: today]")
+@click.option("--timezone", metavar="NAME", default="UTC", show_default=True, help="Where days begin: Europe/Berlin.")
+@click.option("--target", help="Only this organization. [default: all]")
+@click.option("--format", "form", type=click.Choice(["md", "json", "csv"]), default="md", show_default=True)
+def report(
+    context: Context,
+    *,
+    case_id: int | None,
+    incident: bool,
+    wait: int,
+    named: str | None,
+    first: str | None,
+    last: str | None,
+    timezone: str,
+    target: str | None,
+    form: str,
+) -> None:
+    """Prints the removal record of a case, its incident report, or all removals of a quarter."""
+    if (case_id is None) == (named is None and first is None):
+        raise click.UsageError("Name one case, or a time with --quarter or --from.")
+    if case_id is None:
+        if incident:
+            raise click.UsageError("--incident goes with one case.")
+        zone = _zone(timezone)
+        _report_span(context, _span(context, named, first, last, zone, timezone), zone, target, form)
+        return
+    if form == "csv":
+        raise click.UsageError("--format csv goes with --quarter or --from.")
     bridge = context.bridge()
+    if incident:
+        _collect_deeds(bridge, case_id, wait)
     view = find(context, case_id)
-    record = removal_record(handover.given(view, url_of(bridge, view)), bridge.clock.now())
-    if form == "json":
-        paper.as_json(plain(record))
+    given, now = handover.given(view, url_of(bridge, view)), bridge.clock.now()
+    if incident:
+        told = incident_report(given, now)
+        _print(form, told, incident_text(told))
     else:
-        click.echo(removal_text(record), nl=False)
+        record = removal_record(given, now)
+        _print(form, record, removal_text(record))
+
+
+def _print(form: str, found: object, text: str) -> None:
+    if form == "json":
+        paper.as_json(plain(found))
+    else:
+        click.echo(text, nl=False)
+
+
+def _collect_deeds(bridge: Bridge, case_id: int, wait_seconds: float) -> None:
+    """Have the workers read the activity log, unless it was read or given up; they alone have the key."""
+    with bridge.db.read() as tx:
+        known, case = findings.of_case(tx, case_id), cases.find(tx, case_id)
+    row = known.of(Topic.DEEDS)
+    if case is None or known.before is None or case.removed_at is None:
+        return
+    if row is not None and row.progress is not Progress.WANTED:
+        return
+    decisions.want(bridge, case_id, Topic.DEEDS)
+    until = time.monotonic() + wait_seconds
+    while time.monotonic() < until:
+        time.sleep(EVERY_SECONDS)
+        with bridge.db.read() as tx:
+            row = findings.of_case(tx, case_id).of(Topic.DEEDS)
+        if row is not None and (row.progress is not Progress.WANTED or row.trouble):
+            return
+
+
+def _span(
+    context: Context, named: str | None, first: str | None, last: str | None, zone: tzinfo, timezone: str
+) -> Span:
+    """The stretch of time that was asked for. Raises: `click.UsageError`."""
+    if named is not None and (first is not None or last is not None):
+        raise click.UsageError("Either --quarter, or --from and --to.")
+    try:
+        if named is not None:
+            return quarter_of(named, zone, timezone)
+        assert first is not None
+        today = context.bridge().clock.now().astimezone(zone).date()
+        end = date.fromisoformat(last) if last is not None else today
+        return span_of(date.fromisoformat(first), end, zone, timezone)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _report_span(context: Context, span: Span, zone: tzinfo, target: str | None, form: str) -> None:
+    bridge = context.bridge()
+    chosen = [choose_target(bridge, target)] if target is not None else list(bridge.targets)
+    with bridge.db.read() as tx:
+        found = quarters.of_span(tx, span, chosen, bridge.clock.now())
+    if form == "csv":
+        csv.writer(sys.stdout).writerows(quarter_csv(found))
+    else:
+        _print(form, found, quarter_text(found, zone))
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        said = f'There is no time zone "{name}" on this machine: write one such as Europe/Berlin.'
+        raise click.BadParameter(said, param_hint="--timezone") from None
 
 
 @command()

@@ -13,7 +13,7 @@ from bridge.core.wording import printable
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|&$])|(?<![A-Za-z0-9])(_)|(_)(?![A-Za-z0-9])")
 _LINKS = re.compile(r"(?i)(?<=[a-z])(:)(?=//)|(?<=\bwww)(\.)")
-_OPENS_A_BLOCK = re.compile(r"^([#+=~:-])|^(\d{1,9})([.)])")
+_OPENS_A_BLOCK = re.compile(r"^([#+=~:-])|^(\d{1,9})([.)])(?=\s|$)")
 SPELLS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet run a cell. Source: OWASP, CSV injection."""
 

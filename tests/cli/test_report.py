@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bridge import inquiries
+from bridge import decisions, inquiries
+from bridge.core.events import Reason, Subject
+from bridge.core.findings import Progress, Topic
 from bridge.core.policy import Mode
-from bridge.core.surroundings import Resource
+from bridge.core.surroundings import Deed, Resource
+from bridge.store import findings
 from tests.conftest import run_for
 from tests.inquiring import Telling
 from tests.players import GRACE, MAYA
@@ -116,6 +121,91 @@ def test_before_the_removal_there_is_no_checklist_but_one_can_be_chosen(ran, okt
     assert "has no checklist yet" in told.err
     assert ran("checklist", "1", "--template", "contractor").status == 0
     assert ran("checklist", "9", "--template", "contractor").status == 1
+
+
+@pytest.fixture
+def fired(bridge, settle, clock):
+    """Grace was taken out in an emergency, and what she did was read."""
+    subject = Subject(user_name=GRACE, emails=(GRACE,))
+    decisions.remove(bridge, subject, "main", by="ada", reason=Reason.SECURITY_INCIDENT, is_emergency=True)
+    settle(minutes=1)
+    exported = Deed(
+        at=clock.now() - timedelta(days=2), activity="exported", scope="Insight", item_id="1", name="All users"
+    )
+    telling = Telling(bridge.remote("main"), rows=(exported,))
+    inquiries.run(replace(bridge, remote=lambda _name: telling), "main")
+
+
+def test_the_incident_report_is_printed_and_is_json_too(ran, fired):
+    printed, found = ran("report", "1", "--incident"), ran("report", "1", "--incident", "--format", "json").json
+
+    assert printed.out.startswith(f"# Incident report: {GRACE}\n")
+    assert "### Exports (1)" in printed.out
+    assert found["rows"][0]["name"] == "All users"
+
+
+def test_an_incident_report_that_nobody_asked_for_before_has_the_log_read(ran, gone, bridge):
+    told = ran("report", "1", "--incident", "--wait", "0")
+
+    assert "**No activity can be shown.** Still being collected." in told.out
+    with bridge.db.read() as tx:
+        assert findings.of_case(tx, 1).of(Topic.DEEDS).progress is Progress.WANTED
+
+
+def test_of_somebody_who_was_not_removed_no_log_is_read(ran, okta):
+    okta.deactivate(okta.create(MAYA))
+
+    assert "**No activity can be shown.** Not collected." in ran("report", "1", "--incident").out
+
+
+def test_a_log_that_has_come_is_shown_without_waiting_longer(ran, gone, bridge, monkeypatch):
+    telling = Telling(bridge.remote("main"))
+    workers = threading.Timer(0.2, lambda: inquiries.run(replace(bridge, remote=lambda _name: telling), "main"))
+    workers.start()
+
+    assert "**0 actions**" in ran("report", "1", "--incident", "--wait", "20").out
+    workers.join()
+
+
+def test_all_removals_of_a_quarter_are_printed_in_a_stated_time_zone(ran, gone, fired, world, settle):
+    world.remove_member("wei.zhang@example.com")
+    settle(hours=1)
+    printed = ran("report", "--quarter", "2026Q4", "--timezone", "Europe/Berlin")
+    found = ran("report", "--quarter", "2026Q4", "--format", "json").json
+    rows = ran("report", "--from", "2026-11-01", "--to", "2026-11-30", "--target", "main", "--format", "csv").out
+
+    assert printed.status == 0
+    assert "| Removed | 2 |" in printed.out
+    assert "2026-11-20 10:01:00 CET" in printed.out
+    assert "| wei.zhang@example.com | main | not known | a look that did not find the member any more |" in printed.out
+    assert [r["case_id"] for r in found["removed"]] == [1, 2]
+    assert len(rows.splitlines()) == 4
+    assert "| Removed | 0 |" in ran("report", "--quarter", "2026Q3").out
+    assert "2026-11-20 to 2026-11-20" in ran("report", "--from", "2026-11-20").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Name one case"),
+        (("1", "--quarter", "2026Q4"), "Name one case"),
+        (("--quarter", "2026Q4", "--incident"), "--incident goes with one case"),
+        (("1", "--format", "csv"), "--format csv goes with"),
+        (("--quarter", "2026Q9"), '"2026Q9" is no quarter'),
+        (("--quarter", "2026Q4", "--from", "2026-10-01"), "Either --quarter"),
+        (("--from", "2026-10-01", "--to", "2026-09-01"), "is before"),
+        (("--from", "yesterday"), "yesterday"),
+        (("--quarter", "2026Q4", "--timezone", "Europe/Bertin"), "There is no time zone"),
+        (("--quarter", "2026Q4", "--timezone", "../etc/passwd"), "There is no time zone"),
+        (("--quarter", "2026Q4", "--target", "mian"), 'There is no target "mian"'),
+    ],
+)
+def test_a_wrong_use_is_told_in_a_sentence(ran, arguments, words):
+    told = ran("report", *arguments)
+
+    assert told.status == 2
+    assert words in told.err
+    assert "Traceback" not in told.err
 
 
 def test_case_json_has_the_checklist_and_the_handover(ran, gone):

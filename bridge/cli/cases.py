@@ -15,7 +15,7 @@ from bridge.core.case import Case, CaseState
 from bridge.core.plan import Hold
 from bridge.core.wording import ago, counted, lasting, scope_words, utc
 from bridge.ports import Declined
-from bridge.store import contract, story, views, ways
+from bridge.store import contract, handover, story, views, ways
 from bridge.store.batches import Batch
 from bridge.store.coverage import Coverage
 from bridge.store.reach import Reach
@@ -119,10 +119,11 @@ def case(context: Context, case_id: int, *, as_json: bool) -> None:
             paper.field(name, text)
     if found.state.is_open and not found.plan.is_empty:
         _tell_plan(context, found)
-    open_todos = [t for t in view.todos if t.done_at is None]
+    open_todos = [t for t in view.todos if t.done_at is None and (t.is_urgent or not t.position)]
     if open_todos:
         paper.line()
         _tell_todos(context, open_todos)
+    _tell_handover(context, view)
     if doors is not None:
         tell_ways(context, doors, now)
     paper.line()
@@ -260,6 +261,21 @@ def _tell_todos(context: Context, todos: Sequence[Todo]) -> None:
     for todo in todos:
         paper.line(f"{todo.id}. (case {todo.case_id}) {todo.text}", indent=2)
     paper.command_line(f"{paper.program(context)} todo done {todos[0].id}", indent=2)
+
+
+def _tell_handover(context: Context, view: CaseView) -> None:
+    """What was found and what is left to do, in short."""
+    found, short = handover.checklist(view), handover.in_short(view)
+    if found is None and not short:
+        return
+    paper.line()
+    paper.line("Handover", bold=True)
+    for name, text in short:
+        paper.field(f"  {name}", text)
+    if found is not None:
+        paper.field("  Checklist", found.says)
+        paper.command_line(f"{paper.program(context)} checklist {view.case.id}", indent=2)
+    paper.command_line(f"{paper.program(context)} report {view.case.id}", indent=2)
 
 
 def _tell_the_rest(found: Status) -> None:

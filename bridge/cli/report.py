@@ -14,7 +14,7 @@ from bridge import decisions
 from bridge.cli import paper
 from bridge.cli.cases import find
 from bridge.cli.context import Context, command
-from bridge.cli.remove import choose_target
+from bridge.cli.targets import choose_target
 from bridge.core.checklist import Checklist, Template, Ticked, Verdict
 from bridge.core.findings import Progress, Topic
 from bridge.core.incident import incident_report, incident_text

@@ -5,6 +5,7 @@ May import: `removal_record`, `checklist`, `cells`, `findings`, `surroundings`, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
@@ -236,7 +237,5 @@ def _numbers(evidence: tuple[int, ...]) -> str:
 
 def resources_in_short(resources: Iterable[Resource]) -> str:
     """How many of each kind, such as `3 dashboards, 1 alert`."""
-    counts: dict[str, int] = {}
-    for resource in resources:
-        counts[resource.kind] = counts.get(resource.kind, 0) + 1
-    return ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in sorted(counts.items()))
+    counts = Counter(r.kind.replace("_", " ") for r in resources)
+    return ", ".join(f"{n} {kind.removesuffix('s') if n == 1 else kind}" for kind, n in sorted(counts.items()))

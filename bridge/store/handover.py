@@ -10,13 +10,17 @@ from typing import Any
 
 from bridge.core.checklist import Checklist
 from bridge.core.evidence import Logged
-from bridge.core.findings import Finding, Progress, Topic
+from bridge.core.findings import Before, Finding, Findings, Progress, Topic
 from bridge.core.plain import plain
-from bridge.core.removal_record import Given
+from bridge.core.removal_record import Given, not_collected
+from bridge.core.removal_text import resources_in_short
 from bridge.core.verified import verified
-from bridge.core.wording import rfc3339
+from bridge.core.wording import counted, rfc3339
 from bridge.store.audit import Kept
 from bridge.store.views import CaseView
+
+SHORT = {"Made": Topic.LEFT_BEHIND, "End user": Topic.TRACKED, "Did": Topic.DEEDS}
+"""What each finding is called where there is little room; ways back have a place of their own."""
 
 
 def given(view: CaseView, url: str) -> Given:
@@ -75,6 +79,35 @@ def checklist_out(view: CaseView) -> dict[str, Any] | None:
             for t in view.todos
         ],
     }
+
+
+def in_short(view: CaseView) -> list[tuple[str, str]]:
+    """The findings in a few words each, for a page or a terminal; no lines before anything was wanted."""
+    found = view.findings
+    lines = [("Before", _before(found.before))] if found.before is not None else []
+    for name, topic in SHORT.items():
+        row = found.of(topic)
+        if row is not None:
+            lines.append((name, _counted(found, topic) if row.body is not None else not_collected(found, topic)))
+    return lines if len(found.rows) > 1 else []
+
+
+def _before(before: Before) -> str:
+    projects = counted(len({p.project_id for p in before.projects}), "project") if before.projects else ""
+    roles = f"roles {', '.join(before.roles)}" if before.roles else ""
+    return ", ".join(filter(None, (before.level.word, projects, roles)))
+
+
+def _counted(found: Findings, topic: Topic) -> str:
+    said, gaps = "", 0
+    if topic is Topic.LEFT_BEHIND and found.left_behind is not None:
+        resources, gaps = found.left_behind.resources, len(found.left_behind.gaps)
+        said = resources_in_short(resources) or "nothing"
+    elif topic is Topic.TRACKED and found.profiles is not None:
+        said, gaps = counted(found.profiles.count, "profile"), len(found.profiles.gaps)
+    elif found.deeds is not None:
+        said, gaps = f"{counted(len(found.deeds.rows), 'action')}: report --incident", len(found.deeds.gaps)
+    return said + (f"; {counted(gaps, 'part')} could not be seen" if gaps else "")
 
 
 def handover_out(view: CaseView) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from bridge.core.case import CaseState
 from bridge.core.policy import Mode, Policy
 from bridge.core.wording import counted
 from bridge.ports import Bridge
-from bridge.store import board, story, views, watches, ways
+from bridge.store import board, handover, story, views, watches, ways
 from bridge.store.views import CaseView, Status
 from bridge.web import covered, doors, stages, strips
 
@@ -73,6 +73,8 @@ def case(bridge: Bridge, case_id: int) -> dict[str, Any] | None:
         "strip": strips.strip(watch, view.case, now) if watch else None,
         "watch": watch,
         "doors": doors_open,
+        "checklist": handover.checklist(view),
+        "found": handover.in_short(view),
         "settle_from": _settle_from(view, bridge.policies.get(view.case.target), now),
         "moments": story.timeline(view),
         "said": f"Case {case_id}: {story.standing(view.case, view.case.opened_at)}.",

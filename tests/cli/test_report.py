@@ -208,6 +208,17 @@ def test_a_wrong_use_is_told_in_a_sentence(ran, arguments, words):
     assert "Traceback" not in told.err
 
 
+def test_case_shows_the_handover_in_short(ran, gone):
+    told = ran("case", "1")
+
+    assert "Handover" in told.out
+    assert "Made" in told.out
+    assert "1 dashboard\n" in told.out
+    assert "employee: open; 0 of 8 ticked by people" in told.said
+    assert "python3 -m bridge report 1" in told.out
+    assert "To do by a person" not in told.out
+
+
 def test_case_json_has_the_checklist_and_the_handover(ran, gone):
     found = ran("case", "1", "--json").json
 

@@ -381,4 +381,4 @@ def test_the_reason_and_the_note_are_told():
 def test_resources_are_counted_by_kind():
     listed = [resource("dashboards", "a"), resource("dashboards", "b"), resource("batch_exports", "c")]
 
-    assert resources_in_short(listed) == "1 batch exports, 2 dashboards"
+    assert resources_in_short(listed) == "1 batch export, 2 dashboards"

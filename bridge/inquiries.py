@@ -26,14 +26,12 @@ from bridge.core.findings import (
     merged,
     merged_deeds,
     outside,
-    with_grants,
-    with_surroundings,
 )
 from bridge.core.organization import Level
 from bridge.core.policy import IncidentOf, Policy
 from bridge.core.surroundings import Deeds, Gap
 from bridge.ports import BoundaryError, Bridge, Refused, Target, Unavailable
-from bridge.store import cases, checklists, findings, members, surroundings, targets, ways
+from bridge.store import before_removal, cases, checklists, findings, surroundings, targets, ways
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.findings import Wanted
@@ -119,7 +117,7 @@ def _open(bridge: Bridge, target: str) -> None:
             case = cases.find(tx, case_id)
             if case is None or case.removed_at is None:
                 continue
-            whole = _whole(tx, target, before, case.removed_at)
+            whole = before_removal.whole(tx, target, before, case.removed_at)
             _keep_entry(tx, case, Topic.BEFORE, findings.complete(tx, case_id, whole, now), now)
             for topic, after in _topics(case, whole, bridge.policies[target]):
                 due = now if case.is_emergency else max(now, case.removed_at + after)
@@ -127,17 +125,6 @@ def _open(bridge: Bridge, target: str) -> None:
             checklists.refresh(tx, case, bridge.targets[target].url, now)
             if findings.of_target(tx, target, Topic.OUTSIDE) is None:
                 findings.want(tx, None, target, Topic.OUTSIDE, now + DEEDS_AFTER, now)
-
-
-def _whole(tx: Tx, target: str, before: Before, removed_at: datetime) -> Before:
-    """What was noted, with projects and roles: of the last wide look, or as kept when the account was seen to be gone."""
-    kept = surroundings.last(tx, target).surroundings
-    if kept is None or kept.taken_at <= removed_at:
-        return with_surroundings(before, kept, removed_at)
-    names = {p.project_id: p.name for p in kept.projects}
-    gone = [members.former(tx, target, m.user_uuid) for m in before.accounts]
-    had = [(one.access, one.seen_at) for one in gone if one is not None]
-    return with_grants(before, had, names)
 
 
 def _topics(case: Case, before: Before, policy: Policy) -> list[tuple[Topic, timedelta]]:

@@ -13,14 +13,14 @@ from bridge.core.case import Case
 from bridge.core.evidence import StepDone
 from bridge.core.policy import Mode, OnReactivate, Policy
 from bridge.core.returns import Return, ReturnState
-from bridge.store import cases, findings, returns
+from bridge.store import before_removal, cases, returns
 from bridge.store.db import Tx
 
 
 def record(tx: Tx, case: Case, *, by: str, reason: str, as_before: bool, email: str, now: datetime) -> Return:
     """Keep what is to be given back after the case, prepared and not sent."""
     known = next(iter(case.subject.addresses), "")
-    before = findings.of_case(tx, case.id).before
+    before = before_removal.of(tx, case)
     this = returns_of.prepared(
         before,
         case_id=case.id,

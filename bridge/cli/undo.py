@@ -11,9 +11,9 @@ from bridge import undoing
 from bridge.cli import paper
 from bridge.cli.context import NEEDS_A_PERSON, Context, command
 from bridge.core.returns import Return, ReturnState
-from bridge.core.wording import ago, counted, rfc3339
+from bridge.core.wording import ago, counted
 from bridge.ports import Declined
-from bridge.store import returns
+from bridge.store import contract, returns
 
 MOST_SHOWN = 20
 
@@ -75,32 +75,9 @@ def undo(
     else:
         told = f"Prepared, and nothing sent. `undo {' '.join(str(r.case_id) for r in found[:MOST_SHOWN])}` sends it."
     if as_json:
-        paper.as_json([out(r) for r in found])
+        paper.as_json([contract.return_out(r) for r in found])
         return
     paper.line(told, fg="green")
-
-
-def out(this: Return) -> dict[str, object]:
-    """The return as JSON."""
-    return {
-        "id": this.id,
-        "case": this.case_id,
-        "target": this.target,
-        "state": this.state.value,
-        "email": this.email,
-        "level_before": this.level_before.word,
-        "level": this.level.word,
-        "projects": [{"id": project, "level": level} for project, level in this.projects],
-        "roles": list(this.roles),
-        "cannot": list(this.cannot),
-        "asked_by": this.asked_by,
-        "reason": this.reason,
-        "asked_at": rfc3339(this.asked_at),
-        "approved_by": this.approved_by,
-        "sent_at": rfc3339(this.sent_at),
-        "ended_at": rfc3339(this.ended_at),
-        "trouble": this.trouble,
-    }
 
 
 def _waiting(context: Context, case_ids: Sequence[int]) -> list[Return]:
@@ -137,7 +114,7 @@ def _list(context: Context, *, as_json: bool) -> None:
     with bridge.db.read() as tx:
         found = [r for target in bridge.targets for r in returns.open_of(tx, target)]
     if as_json:
-        paper.as_json([out(r) for r in found])
+        paper.as_json([contract.return_out(r) for r in found])
         return
     if not found:
         paper.line("Nobody is on the way back.")

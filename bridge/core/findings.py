@@ -194,7 +194,7 @@ class Findings:
 
 def with_surroundings(before: Before, kept: Surroundings | None, removed_at: datetime) -> Before:
     """What was noted, with the projects and roles of a wide look that is older than the removal."""
-    if kept is None or kept.taken_at > removed_at:
+    if kept is None or kept.taken_at >= removed_at:
         why = "No wide look at the organization was kept from before the removal."
         return replace(before, gaps=(*before.gaps, Gap(what="projects and roles before the removal", why=why)))
     accounts = {m.user_uuid for m in before.accounts}

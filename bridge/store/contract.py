@@ -9,6 +9,7 @@ from typing import Any
 from bridge.core.case import CaseState
 from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
+from bridge.core.returns import Return
 from bridge.core.wording import rfc3339
 from bridge.store import handover, story
 from bridge.store.audit import Kept
@@ -93,6 +94,7 @@ def whole_case_out(view: CaseView, now: datetime) -> dict[str, Any]:
     short["watch"]["checks"] = [{"at": rfc3339(at), "result": result} for at, result in view.checks]
     return {
         **short,
+        "given_back": [return_out(r) for r in view.given_back],
         "handover": handover.handover_out(view),
         "checklist": handover.checklist_out(view),
         "record": story.record(view),
@@ -102,6 +104,29 @@ def whole_case_out(view: CaseView, now: datetime) -> dict[str, Any]:
         "todos": [todo_out(t) for t in view.todos],
         "timeline": [{"at": rfc3339(m.at), "says": m.says} for m in story.timeline(view)],
         "audit": [entry_out(k) for k in view.audit],
+    }
+
+
+def return_out(this: Return) -> dict[str, object]:
+    """What is given back, and how far that is."""
+    return {
+        "id": this.id,
+        "case": this.case_id,
+        "target": this.target,
+        "state": this.state.value,
+        "email": this.email,
+        "level_before": this.level_before.word,
+        "level": this.level.word,
+        "projects": [{"id": project, "level": level} for project, level in this.projects],
+        "roles": list(this.roles),
+        "cannot": list(this.cannot),
+        "asked_by": this.asked_by,
+        "reason": this.reason,
+        "asked_at": rfc3339(this.asked_at),
+        "approved_by": this.approved_by,
+        "sent_at": rfc3339(this.sent_at),
+        "ended_at": rfc3339(this.ended_at),
+        "trouble": this.trouble,
     }
 
 

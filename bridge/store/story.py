@@ -54,6 +54,14 @@ BY_AUDIT = {
     "case.again": "Case {id} was opened again, since the removal from the whole organization was taken back.",
     "case.active_elsewhere": "Somebody still says that the person is gone, so the case stays open and is planned anew.",
     "case.returned": "The person is a member again: return number {returns} after a removal.",
+    "return.prepared": "{actor} prepared the way back: {says}.",
+    "return.approved": "{actor} had it sent: {says}.",
+    "return.sent": "The invite went out: {says}. It can be accepted for three days.",
+    "return.without_projects": "PostHog refused the private projects with the invite, so it goes out without them.",
+    "return.declined": "The invite did not go out this time.",
+    "return.back": "The person accepted the invite and is a member again, as {level}.",
+    "return.expired": "The invite was not accepted in time, or somebody cancelled it.",
+    "return.dropped": "Nothing more is given back: {why}.",
     "step.failed": "Try {attempts} failed: {detail}.",
     "target.paused": "{target} could not be worked on, so everything there waits: {reason}",
     "target.resumed": "{target} answers again.",
@@ -70,6 +78,10 @@ MARKS = {
     "step.done": "step",
     "step.gone": "step",
     "step.found_done": "step",
+    "return.back": "back",
+    "return.declined": "failed",
+    "return.expired": "ended",
+    "return.dropped": "ended",
     "step.failed": "failed",
     "target.paused": "failed",
 }
@@ -214,6 +226,10 @@ def _entries(view: CaseView) -> Iterator[Moment]:
                 attempts=facts.get("attempts", "?"),
                 detail=str(personal.get("detail", "the reason was erased")).rstrip("."),
                 reason=facts.get("reason", ""),
+                actor=kept.entry.actor.removeprefix("operator:"),
+                says=str(personal.get("says", "the words were erased")),
+                level=facts.get("level", ""),
+                why=facts.get("why", ""),
             )
         if said:
             is_asked = kind == "case.planned" and bool(facts.get("holds"))

@@ -18,9 +18,23 @@ from bridge.core.evidence import StepDone
 from bridge.core.findings import Findings
 from bridge.core.plan import RemoveMember
 from bridge.core.policy import Policy
+from bridge.core.returns import Return
 from bridge.core.wording import counted, lasting
 from bridge.ports import Connection, QueueState
-from bridge.store import audit, batches, cases, checklists, coverage, findings, groups, inbox, reach, targets, todos
+from bridge.store import (
+    audit,
+    batches,
+    cases,
+    checklists,
+    coverage,
+    findings,
+    groups,
+    inbox,
+    reach,
+    returns,
+    targets,
+    todos,
+)
 from bridge.store import tables as t
 from bridge.store.audit import Kept
 from bridge.store.batches import Batch
@@ -81,6 +95,8 @@ class CaseView:
     findings: Findings = field(default_factory=Findings)
     chosen: Chosen | None = None
     """Which checklist it has."""
+    given_back: tuple[Return, ...] = ()
+    """What was prepared for the person to come back, oldest first."""
     key_email: str = ""
     """Whose API key the bridge works with at the target."""
 
@@ -232,6 +248,7 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         groups=tuple(groups.of_person(tx, case.person_id)),
         findings=findings.of_case(tx, case_id),
         chosen=checklists.find(tx, case_id),
+        given_back=returns.of_case(tx, case_id),
         key_email=targets.state(tx, case.target).key_email if targets.is_known(tx, case.target) else "",
     )
 

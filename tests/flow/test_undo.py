@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -89,10 +90,16 @@ def test_the_level_of_before_is_given_back_when_an_operator_says_so(bridge, worl
     assert [e.approver for e in sent] == ["operator:lea"]
 
 
-def test_private_projects_ride_on_the_invite_and_roles_follow_when_it_is_accepted(bridge, world, okta, settle):
+def test_private_projects_ride_on_the_invite_and_roles_follow_when_it_is_accepted(db, clock, world):
+    bridge = wire(db, clock, world, connect(world), surroundings_every=timedelta(hours=1))
+    okta = Idp(bridge)
+
+    def settle(**amount):
+        run_for(bridge, clock, **amount)
+
     finance = next(p for p in world.projects.values() if p.name == "Finance")
-    role = world.add_role("Analysts", MAYA)
-    world.set_access(finance.id, "admin", member=MAYA)
+    role = world.add_role("Data team", MAYA)
+    world.set_access(finance.id, "admin", email=MAYA)
     maya = okta.create(MAYA)
     settle(hours=2)  # a wide look is kept
     okta.deactivate(maya)
@@ -101,12 +108,12 @@ def test_private_projects_ride_on_the_invite_and_roles_follow_when_it_is_accepte
     (found,) = undo(bridge, the_case(bridge).id)
     settle(minutes=2)
     assert found.projects == ((finance.id, "admin"),)
-    assert found.roles == ("Analysts",)
+    assert set(found.roles) == {"Analysts", "Growth", "Data team"}
     accept(world, MAYA)
     settle(minutes=30)
 
     assert the_return(bridge).state is ReturnState.BACK
-    seated = {m.organization_member for m in world.role_memberships.values() if m.role == role.id}
+    seated = {m.membership for m in world.role_memberships.values() if m.role == role.id}
     assert world.membership(MAYA).id in seated
 
 

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from bridge.store import returns
+from tests.players import BEN, MAYA, all_cases, deactivate_many, is_member
+
+
+@pytest.fixture
+def gone(okta, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+
+
+def states(bridge):
+    with bridge.db.read() as tx:
+        return [r.state.value for c in all_cases(bridge) for r in returns.of_case(tx, c.id)]
+
+
+def test_undo_invites_and_says_what_is_not_given_back(ran, bridge, world, gone, settle):
+    told = ran("undo", "1", "--reason", "wrong Maya", "--yes")
+    settle(minutes=2)
+
+    assert told.status == 0
+    assert f"Case 1: invite {MAYA} as member" in told.said
+    assert "Invites that were cancelled stay cancelled." in told.said
+    assert "1 invite on the way." in told.said
+    assert len(world.invites_for(MAYA)) == 1
+
+
+def test_without_a_terminal_it_is_prepared_and_sent_by_the_same_command(ran, bridge, world, gone, settle):
+    told = ran("undo", "1", "--reason", "wrong Maya")
+    settle(minutes=2)
+    assert "Prepared, and nothing sent. `undo 1` sends it." in told.said
+    assert world.invites_for(MAYA) == []
+    assert ran("undo", "--list").status == 1
+
+    assert ran("undo", "1", "--yes").status == 0
+    assert states(bridge) == ["ready"]
+
+
+def test_a_batch_that_was_a_mistake_comes_back_with_one_command(ran, bridge, world, settle, batch):
+    told = ran("undo", "--batch", str(batch), "--reason", "an import went wrong", "--yes")
+    settle(minutes=5)
+
+    assert told.status == 0
+    people = [c.subject.label for c in all_cases(bridge)]
+    assert len(people) == 8
+    assert not any(is_member(world, p) for p in people)
+    assert [len(world.invites_for(p)) for p in people] == [1] * 8
+
+
+@pytest.fixture
+def batch(ran, bridge, world, okta, settle):
+    """Eight people whose removal was released, and who are out."""
+    deactivate_many(world, okta, 8)
+    settle(minutes=2)
+    case = all_cases(bridge)[0]
+    waiting = ran("status", "--json").json["batches"][0]
+    ran("release", "--batch", str(case.batch_id), "--digest", waiting["digest"], "--reason", "HR said so")
+    settle(minutes=5)
+    return case.batch_id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "Name a case, or a batch with --batch."),
+        (("1",), "Say why with --reason"),
+        (("1", "2", "--email", "a@b.example", "--reason", "x"), "--email goes with one case."),
+    ],
+)
+def test_wrong_use_is_one_sentence_and_prepares_nothing(ran, bridge, gone, arguments, sentence):
+    told = ran("undo", *arguments)
+
+    assert told.status == 2
+    assert sentence in told.err
+    assert states(bridge) == []
+
+
+def test_who_was_never_removed_cannot_come_back(ran, okta):
+    okta.deactivate(okta.create(BEN))
+
+    told = ran("undo", "1", "--reason", "x", "--yes")
+
+    assert told.status == 1
+    assert "Nobody was removed in case 1." in told.err
+    assert "`cancel 1` lets the person be." in told.err
+
+
+def test_json_has_everything_that_goes_out(ran, gone):
+    (one,) = ran("undo", "1", "--reason", "x", "--as-before", "--json", "--yes").json
+
+    assert (one["email"], one["level"], one["level_before"], one["state"]) == (MAYA, "member", "member", "ready")
+    assert one["asked_by"] == "operator:lea"
+
+
+def test_the_case_tells_the_way_back(ran, bridge, world, gone, settle):
+    ran("undo", "1", "--reason", "wrong Maya", "--yes")
+    settle(minutes=2)
+    (invite,) = world.invites_for(MAYA)
+    world.accept_invite(invite.id)
+    settle(minutes=20)
+
+    told = ran("case", "1").said
+    assert f"lea prepared the way back: invite {MAYA} as member" in told
+    assert "The invite went out" in told
+    assert "The person accepted the invite and is a member again, as member." in told
+    (back,) = ran("case", "1", "--json").json["given_back"]
+    assert back["state"] == "back"

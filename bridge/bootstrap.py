@@ -32,7 +32,7 @@ from bridge.worker import RedisBell
 
 SECRET_NAMES = re.compile(r"token(?!s?_)|secret|password|authorization|cookie|api_?key|bearer", re.IGNORECASE)
 """Log fields whose values are never written."""
-SECRETS = re.compile(r"\b(?:ph[a-z]_\w+|scim-[\w-]{16,}|Bearer\s+\S+)|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
+SECRETS = re.compile(r"\b(?:ph[a-z]_\w+|(?:scim|operator)-[\w-]{16,}|Bearer\s+\S+)|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 """PostHog's keys, our tokens, bearer headers, and passwords in URLs, wherever they stand."""
 _AS_JSON = json.JSONEncoder(default=str).encode
 ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")

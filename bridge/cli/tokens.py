@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
 
 import click
@@ -16,6 +17,8 @@ from bridge.store import reach, tokens
 from bridge.store.audit import Entry
 from bridge.store.tokens import Token
 
+OPERATOR_NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+
 
 @click.group()
 def token() -> None:
@@ -26,27 +29,41 @@ def token() -> None:
 
 
 @token.command(cls=Command)
-@click.argument("connection")
+@click.argument("connection", required=False)
+@click.option("--operator", metavar="NAME", help="A token for the API instead, that decides in this name.")
 @click.option("--expires", metavar="WHEN", help='Worthless after "180d", or from 2027-06-30 on. [default: never]')
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
-def create(context: Context, *, connection: str, expires: str | None, by: str) -> None:
+def create(context: Context, *, connection: str | None, operator: str | None, expires: str | None, by: str) -> None:
     """Prints a new token, once and alone, so that it can be piped."""
     bridge = context.bridge()
-    connections.chosen(bridge, connection)
+    if (connection is None) == (operator is None):
+        raise click.UsageError("Name one connection, or one operator with --operator.")
+    if operator is not None:
+        if not OPERATOR_NAME.fullmatch(operator):
+            raise click.UsageError("An operator's name has letters, digits, dots, dashes and @, at most 64.")
+        owner = tokens.OPERATOR + operator
+    else:
+        owner = connections.chosen(bridge, connection or "").name
     now = bridge.clock.now()
     until = None if expires is None else _end(expires, now)
     with bridge.db.write() as tx:
         try:
-            clear = tokens.create(tx, connection, now, until)
+            clear = tokens.create(tx, owner, now, until)
         except tokens.TooManyTokens as error:
-            remedy = f"`token list {connection}` shows which one is not used any more; `token revoke ID` makes room."
+            remedy = (
+                f"`token list {connection or ''}` shows which one is not used any more; `token revoke ID` makes room."
+            )
             raise Declined(str(error), remedy=remedy) from None
-        made = tokens.listed(tx, connection)[-1]
-        facts = {"connection": connection, "token": made.id, "expires_at": rfc3339(until)}
+        made = tokens.listed(tx, owner)[-1]
+        facts = {"connection": owner, "token": made.id, "expires_at": rfc3339(until)}
         tx.audit(Entry(at=now, kind="token.created", actor=f"operator:{by}", facts=facts))
-    click.echo(f"SCIM base URL: {base_url(context)}/scim/v2/{connection}", err=True)
-    click.echo(f"Token {made.id}, shown this once; the identity provider sends it as a bearer token:", err=True)
+    if operator is not None:
+        click.echo(f"API: {base_url(context)}/api/v1, deciding as operator:{operator}", err=True)
+        click.echo(f"Token {made.id}, shown this once; send it as a bearer token:", err=True)
+    else:
+        click.echo(f"SCIM base URL: {base_url(context)}/scim/v2/{connection}", err=True)
+        click.echo(f"Token {made.id}, shown this once; the identity provider sends it as a bearer token:", err=True)
     click.echo(clear)
 
 

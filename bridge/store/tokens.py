@@ -1,4 +1,4 @@
-"""SCIM bearer tokens: kept as SHA-256 only. They are 256 random bits, so a slow password hash would add nothing."""
+"""Bearer tokens, of connections for SCIM and of operators for the API: kept as SHA-256 only. They are 256 random bits, so a slow password hash would add nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from sqlalchemy import insert, or_, select, update
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot
+
+OPERATOR = "operator:"
+"""How the owner of an operator's token begins; no connection can be named like that."""
 
 MOST_LIVE = 2
 """Live tokens per connection: the one in use, and its successor while the IdP is switched over."""
@@ -48,14 +51,18 @@ class Token:
 
 
 def create(tx: Tx, connection: str, now: datetime, expires_at: datetime | None = None) -> str:
-    """A new token in clear, never to be seen again. Raises `TooManyTokens`."""
+    """A new token in clear, never to be seen again, of a connection or of `operator:NAME`. Raises `TooManyTokens`."""
     live = [k for k in listed(tx, connection) if k.is_live(now)]
     if len(live) >= MOST_LIVE:
         raise TooManyTokens(f"{connection} has {len(live)} live tokens, and may have no more: revoke one first.")
-    clear = "scim-" + secrets.token_urlsafe(32).replace("_", "-")
+    clear = ("operator-" if connection.startswith(OPERATOR) else "scim-") + secrets.token_urlsafe(32).replace("_", "-")
     tx.execute(
         insert(t.tokens).values(
-            connection=connection, sha256=digest(clear), hint=clear[:9], created_at=now, expires_at=expires_at
+            connection=connection,
+            sha256=digest(clear),
+            hint=clear[:13] if connection.startswith(OPERATOR) else clear[:9],
+            created_at=now,
+            expires_at=expires_at,
         )
     )
     return clear

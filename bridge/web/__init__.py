@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from bridge.ports import Bridge
-from bridge.web import admin, health, scim
+from bridge.web import admin, api, health, scim
 from bridge.web.scim_answers import answer_to, log_failure
 
 
@@ -36,7 +36,7 @@ def create_app(
     # A redirect would go out as http:// behind a proxy that ends TLS, and take the token with it.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    for blueprint in (health.blueprint(bridge), scim.blueprint(bridge, public_url=public_url)):
+    for blueprint in (health.blueprint(bridge), scim.blueprint(bridge, public_url=public_url), api.blueprint(bridge)):
         app.register_blueprint(blueprint)
     if data_dir is not None:
         page = admin.blueprint(bridge, data_dir=data_dir, public_url=public_url, program=program, is_sandbox=is_sandbox)

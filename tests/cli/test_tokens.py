@@ -95,3 +95,18 @@ def test_the_status_says_when_each_provider_last_called(ran, bridge, clock):
     assert found["entra"]["last_call_at"] == "2026-11-20T09:00:00.000Z"
     assert (found["entra"]["live_tokens"], found["entra"]["last_token_ends_at"]) == (1, None)
     assert found["okta"]["live_tokens"] == 0
+
+
+def test_an_operators_token_is_for_the_api_and_listed_as_theirs(ran):
+    told = ran("token", "create", "--operator", "lea@example.com")
+
+    assert told.status == 0
+    assert told.out.startswith("operator-")
+    assert "/api/v1, deciding as operator:lea@example.com" in told.err
+    assert "operator:lea@example.com" in ran("token", "list").said
+
+
+def test_a_token_is_either_a_connections_or_an_operators(ran):
+    assert ran("token", "create").status == 2
+    assert ran("token", "create", "okta", "--operator", "lea").status == 2
+    assert ran("token", "create", "--operator", "a b").status == 2

@@ -242,7 +242,8 @@ def let_be(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: dat
     case = cases.save(tx, cases_of.cancelled(case, by=f"operator:{by}", reason=reason, now=now))
     _note(tx, case, EventKind.CANCEL, by=by, reason=reason, now=now)
     if case.is_whole:
-        following.resurface(bridge, tx, case, now)
+        still_open = cases.open_of_person(tx, case.person_id, case.target)
+        following.resurface(bridge, tx, case, still_open, now)
     return case
 
 

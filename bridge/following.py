@@ -5,8 +5,8 @@ Used by both ways in, `intake` for sources and `decisions` for operators, and by
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -18,11 +18,25 @@ from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import Plan
 from bridge.core.returns import Return
 from bridge.ports import Bridge, Connection
-from bridge.store import cases, groups, inbox, people, records, returns, scopes, todos
+from bridge.store import cases, groups, inbox, people, records, returns, scopes, standings, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
+from bridge.store.standings import Standing
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the store holds about one person: read once in a transaction, and handed on from there."""
+
+    open_cases: tuple[Case, ...] = ()
+    standings: tuple[Standing, ...] = ()
+
+
+def known_of(tx: Tx, person: int) -> Known:
+    """What the store holds about the person now."""
+    return Known(open_cases=tuple(cases.open_of_person(tx, person)), standings=standings.of_person(tx, person))
 
 
 def follow(
@@ -33,11 +47,12 @@ def follow(
     to: Iterable[str],
     now: datetime,
     *,
-    is_noted: bool = False,
+    known: Known | None = None,
 ) -> set[str] | None:
     """Keep the event and move the person's cases at those targets; the targets to wake, or `None` for a repeat.
 
-    `is_noted`: the source's records have told already what the person is called.
+    `known` comes from who has read it in this transaction, and has kept already what the source's records say of the
+    person: how they are called, and where they stand.
     """
     inbox_id = inbox.receive(tx, event, person)
     if inbox_id is None:
@@ -51,38 +66,55 @@ def follow(
             personal={"subject": inbox.subject_out(event.subject), "note": event.note},
         )
     )
+    is_noted = known is not None
+    known = known or known_of(tx, person)
     speaks = not event.source.startswith("operator:")
-    if speaks and _is_superseded(bridge, tx, event, person, to, now):
+    if speaks and _is_superseded(bridge, tx, event, known.standings, to, now):
         return set()
-    if speaks and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
-        is_activation = event.kind is EventKind.ACTIVATE
-        if not is_noted and not records.living_of_person(tx, person, event.source):
-            people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
-        at = event.occurred_at
-        people.stand(tx, person, event.source, is_out=not is_activation, at=at, is_activation=is_activation)
+    if speaks and not is_noted and (event.kind.says_out or event.kind is EventKind.ACTIVATE):
+        known = replace(known, standings=_note(tx, event, person, known.standings, now))
     woken: set[str] = set()
     for target in to:
-        for case in _move(bridge, tx, event, person, target, now):
+        for case in _move(bridge, tx, event, person, target, known, now):
             inbox.attach(tx, inbox_id, case.id)
             if case.due_at is not None and case.due_at <= now:
                 woken.add(target)
     return woken
 
 
-def _move(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
+def _note(tx: Tx, event: IdentityEvent, person: int, said: tuple[Standing, ...], now: datetime) -> tuple[Standing, ...]:
+    """Keep what the event says of the person's names and standing, as far as no record of the source does."""
+    is_activation = event.kind is EventKind.ACTIVATE
+    if not records.living_of_person(tx, person, event.source):
+        people.note_subject(tx, person, event.source, event.subject, now, is_active=is_activation)
+    return standings.stand(
+        tx,
+        person,
+        event.source,
+        said,
+        is_out=not is_activation,
+        at=event.occurred_at,
+        is_activation=is_activation,
+    )
+
+
+def _move(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, known: Known, now: datetime
+) -> list[Case]:
     """The person's cases at one target after the event: those that it opened, moved or ended."""
+    mine = [c for c in known.open_cases if c.target == target]
     match event.kind:
         case EventKind.ACTIVATE:
             return [
-                *_take_back(bridge, tx, event, person, target, now),
-                *_rejoin(tx, event, person, target, now, bridge.connections.values()),
+                *_take_back(bridge, tx, event, mine, known.standings, now),
+                *_rejoin(tx, event, mine, now, bridge.connections.values()),
             ]
         case EventKind.LEFT_GROUP | EventKind.GROUP_GONE:
-            return [_open_below(bridge, tx, event, person, target, now)]
+            return [_open_below(bridge, tx, event, person, target, mine, now)]
         case EventKind.JOINED_GROUP:
-            return _rejoin(tx, event, person, target, now, bridge.connections.values())
+            return _rejoin(tx, event, mine, now, bridge.connections.values())
         case kind if kind.says_out:
-            return [_open_or_repeat(bridge, tx, event, person, target, now)]
+            return [_open_or_repeat(bridge, tx, event, person, target, mine, now)]
         case _:
             return []
 
@@ -95,29 +127,33 @@ def sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
     return not is_waiting or (case.due_at or now) <= now + bridge.policies[case.target].settle
 
 
-def _open_or_repeat(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
-    known = [c for c in cases.open_of_person(tx, person, target) if c.scope == event.scope]
-    if known:
-        case = cases.save(tx, cases_of.repeated(known[0], event, bridge.policies[target], now))
+def _open_or_repeat(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, mine: Sequence[Case], now: datetime
+) -> Case:
+    same = next((c for c in mine if c.scope == event.scope), None)
+    if same is not None:
+        case = cases.save(tx, cases_of.repeated(same, event, bridge.policies[target], now))
         tx.audit(_about(case, "case.repeated", event, now))
         return case
     policy = bridge.policies[target]
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
     if case.is_whole:
-        returns.drop(tx, person, target, f"case {case.id} takes the person out again", now)
+        returns.drop(tx, person, case.target, f"case {case.id} takes the person out again", now)
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
     if sees_to_it(case, bridge, now):
-        for other in cases.open_of_person(tx, person, target):
+        for other in mine:
             if not other.is_whole:
                 _supersede(tx, other, case, now)
     return case
 
 
-def _open_below(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> Case:
+def _open_below(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, mine: Sequence[Case], now: datetime
+) -> Case:
     """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
-    case = _open_or_repeat(bridge, tx, event, person, target, now)
-    whole = next((c for c in cases.open_of_person(tx, person, target) if sees_to_it(c, bridge, now)), None)
+    case = _open_or_repeat(bridge, tx, event, person, target, mine, now)
+    whole = next((c for c in mine if sees_to_it(c, bridge, now)), None)
     return case if whole is None else _supersede(tx, case, whole, now)
 
 
@@ -128,9 +164,12 @@ def _supersede(tx: Tx, case: Case, whole: Case, now: datetime) -> Case:
     return case
 
 
-def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
-    """What the taken-back case had superseded is open again, unless some group grants it by now."""
-    still_open = cases.open_of_person(tx, whole.person_id, whole.target)
+def resurface(bridge: Bridge, tx: Tx, whole: Case, still_open: Iterable[Case], now: datetime) -> None:
+    """What the taken-back case had superseded is open again, unless some group grants it by now.
+
+    `still_open` are the person's other cases at the target.
+    """
+    still_open = tuple(still_open)
     about = {c.scope for c in still_open}
     if any(sees_to_it(c, bridge, now) for c in still_open):
         return
@@ -149,12 +188,14 @@ def resurface(bridge: Bridge, tx: Tx, whole: Case, now: datetime) -> None:
 
 
 def _rejoin(
-    tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime, granting: Collection[Connection]
+    tx: Tx, event: IdentityEvent, mine: Iterable[Case], now: datetime, granting: Collection[Connection]
 ) -> list[Case]:
     """Ends the cases about what some group grants the person again: one of an active record."""
     moved = []
-    for case in cases.open_of_person(tx, person, target):
-        if case.is_whole or case.is_operators or not groups.holding(tx, granting, target, case.scope, {person}):
+    for case in mine:
+        if case.is_whole or case.is_operators:
+            continue
+        if not groups.holding(tx, granting, case.target, case.scope, {case.person_id}):
             continue
         touched = any(s.may_have_effect for s in cases.steps_of(tx, case.id))
         after = cases.save(tx, cases_of.rejoined(case, touched=touched, by=event.source, now=now))
@@ -163,14 +204,16 @@ def _rejoin(
     return moved
 
 
-def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, now: datetime) -> list[Case]:
+def _take_back(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, mine: Sequence[Case], said: Iterable[Standing], now: datetime
+) -> list[Case]:
     """What an ACTIVATE does: ends the case when nobody says out any more, else has it planned anew."""
     moved = []
-    standings = people.standings(tx, person, bridge.connections_of(target))
-    says_out = [s.connection for s in standings if s.is_out]
-    for case in cases.open_of_person(tx, person, target):
+    is_out_in = {s.connection for s in said if s.is_out}
+    for case in mine:
         if not case.is_whole:
             continue
+        says_out = is_out_in & set(bridge.connections_of(case.target))
         if case.is_operators or says_out:
             moved.append(cases.save(tx, cases_of.nudged(case, now) if says_out else _as_dated(tx, case, now)))
             tx.audit(_about(case, "case.active_elsewhere", event, now))
@@ -178,14 +221,14 @@ def _take_back(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target
         done = [s for s in cases.steps_of(tx, case.id) if s.may_have_effect]
         after = cases.save(tx, cases_of.reactivated(case, touched=bool(done), by=event.source, now=now))
         tx.audit(_about(after, "case.reactivated", event, now))
-        log.info("case reactivated", case_id=case.id, target=target, event_id=event.event_id)
+        log.info("case reactivated", case_id=case.id, target=case.target, event_id=event.event_id)
         if done:
-            back = preparing.by_policy(tx, after, bridge.policies[target], event.source, now)
+            back = preparing.by_policy(tx, after, bridge.policies[case.target], event.source, now)
             what = "; ".join(dict.fromkeys(s.says for s in done))
             said = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
             todos.ask(tx, case.id, "reactivated", said + _what_now(after, back, event.source), now)
         moved.append(after)
-        resurface(bridge, tx, after, now)
+        resurface(bridge, tx, after, [c for c in mine if c is not case], now)
     return moved
 
 
@@ -210,16 +253,21 @@ def _as_dated(tx: Tx, case: Case, now: datetime) -> Case:
     return replace(case, due_at=max([case.due_at or now, *dates[-1:]]))
 
 
-def _is_superseded(bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, to: Iterable[str], now: datetime) -> bool:
+def _is_superseded(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, said: Iterable[Standing], to: Iterable[str], now: datetime
+) -> bool:
     """Whether the person was activated, in whatever connection, after this leaving was said to have happened."""
     if not event.kind.says_out:
         return False
     speaking = {name for target in to for name in bridge.connections_of(target)}
-    known = people.standings(tx, person, speaking)
-    newer = [s for s in known if s.activated_at is not None and s.activated_at > event.occurred_at and not s.is_out]
+    newer = sorted(
+        s.connection
+        for s in said
+        if s.connection in speaking and not s.is_out and s.activated_at and s.activated_at > event.occurred_at
+    )
     if not newer:
         return False
-    facts = {"event_id": event.event_id, "activated_in": newer[0].connection}
+    facts = {"event_id": event.event_id, "activated_in": newer[0]}
     tx.audit(Entry(at=now, kind="event.superseded", actor=event.source, facts=facts))
     return True
 

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from bridge import following
 from bridge.core.case import Case, CaseState
-from bridge.core.events import IdentityEvent
+from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.record import Record, event_of
 from bridge.ports import Bridge, Connection, NotThere
-from bridge.store import cases, groups, inbox, people, records, targets
+from bridge.store import cases, groups, inbox, people, records, standings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -28,23 +28,29 @@ def change(
     resource_type: str,
     record_id: str | None,
     fn: Callable[[Record | None], Record | None],
+    see: Callable[[Tx, Record], None] = lambda _tx, _record: None,
 ) -> Record | None:
     """Change one SCIM record and follow what that means, durably; returns the record as it now is.
 
-    `fn` gets the stored record (`None` to create one) and returns the wanted one (`None` to delete it). It may raise:
-    then nothing was changed. Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
+    `fn` gets the stored record (`None` to create one) and returns the wanted one (`None` to delete it), with its id,
+    version and times as they were. It may raise: then nothing was changed. `see` reads what else the answer shows of the
+    record, at the end of the same transaction. Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
     """
     now = bridge.clock.now()
+    before, person = None, None
     with bridge.db.write() as tx:
-        before = None if record_id is None else records.find(tx, connection.name, resource_type, record_id)
-        if record_id is not None and before is None:
-            raise NotThere(f"no {resource_type} with id {record_id[:64]}")
+        if record_id is not None:
+            before, person = records.find_with_person(tx, connection.name, resource_type, record_id)
+            if before is None:
+                raise NotThere(f"no {resource_type} with id {record_id[:64]}")
         wanted = fn(before)
         inbox.heard_from(tx, connection.name, now)
         if resource_type == "User":
-            after, woken = _change_user(bridge, tx, connection, before, wanted, now)
+            after, woken = _change_user(bridge, tx, connection, person, before, wanted, now)
         else:
             after, woken = _change_group(bridge, tx, connection, before, wanted, now)
+        if after is not None:
+            see(tx, after)
     _ring(bridge, woken)
     return after
 
@@ -70,39 +76,50 @@ def accept(bridge: Bridge, connection: Connection, events: Iterable[IdentityEven
 
 
 def _change_user(
-    bridge: Bridge, tx: Tx, connection: Connection, before: Record | None, wanted: Record | None, now: datetime
+    bridge: Bridge,
+    tx: Tx,
+    connection: Connection,
+    person: int | None,
+    before: Record | None,
+    wanted: Record | None,
+    now: datetime,
 ) -> tuple[Record | None, set[str]]:
-    person = None if before is None else records.person_of(tx, before.id)
+    is_new = False
     if person is None:
-        person = _meet(tx, connection, before, wanted or before, now)
-    open_cases = cases.open_of_person(tx, person)
-    seeing_to_it = {c.target for c in open_cases if following.sees_to_it(c, bridge, now)}
+        person, is_new = _meet(tx, connection, before, wanted or before, now)
+    known = following.Known() if is_new else following.known_of(tx, person)
+    seeing_to_it = {c.target for c in known.open_cases if following.sees_to_it(c, bridge, now)}
     has_open_case = seeing_to_it >= set(connection.targets)
-    said = people.standings(tx, person, [connection.name])
-    was_out = said[0].is_out if said else None
+    was_out = next((s.is_out for s in known.standings if s.connection == connection.name), None)
     says_out_anew = wanted is not None and not wanted.is_active and not has_open_case
     after = _write(tx, before, wanted, person, now, even_if_same=says_out_anew)
-    is_active = _know(bridge, tx, connection, person, before, after, now)
+    is_active = _know(bridge, tx, connection, person, before, after, now, is_new=is_new)
     event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
+    is_back = event is not None and event.kind is EventKind.ACTIVATE
+    said = standings.stand(
+        tx, person, connection.name, known.standings, is_out=not is_active, at=now, is_activation=is_back
+    )
     if event is not None:
-        return after, following.follow(bridge, tx, event, person, connection.targets, now, is_noted=True) or set()
+        known = replace(known, standings=said)
+        return after, following.follow(bridge, tx, event, person, connection.targets, now, known=known) or set()
     if not is_active:
-        return after, _look_again(tx, connection, open_cases, now)
+        return after, _look_again(tx, connection, known.open_cases, now)
     return after, set()
 
 
-def _meet(tx: Tx, connection: Connection, before: Record | None, named: Record | None, now: datetime) -> int:
-    """The person of a record that has none yet: a new one, or a seed that the provider touches for the first time."""
+def _meet(
+    tx: Tx, connection: Connection, before: Record | None, named: Record | None, now: datetime
+) -> tuple[int, bool]:
+    """The person of a record that has none yet, of whom a seed may be the first record, and whether they are new here."""
     assert named is not None
-    person = people.recognise(tx, connection.name, named.subject)
-    if person is None:
-        person = people.create(tx, named.subject.label, now)
+    recognised = people.recognise(tx, connection.name, named.subject)
+    person = people.create(tx, named.subject.label, now) if recognised is None else recognised
     if before is not None:
         records.adopt(tx, before.id, person)
         facts = {"id": before.id, "person": person}
         personal = {"name": before.user_name}
         tx.audit(Entry(at=now, kind="record.adopted", actor=connection.name, facts=facts, personal=personal))
-    return person
+    return person, recognised is None
 
 
 def _change_group(
@@ -112,7 +129,10 @@ def _change_group(
     if after is not None:
         new = set(after.member_ids) - (set(before.member_ids) if before else set())
         for seed in records.seeds_among(tx, connection.name, new):  # to name somebody is to know them
-            _know(bridge, tx, connection, _meet(tx, connection, seed, seed, now), seed, seed, now)
+            person, is_new = _meet(tx, connection, seed, seed, now)
+            known = following.Known() if is_new else following.known_of(tx, person)
+            is_active = _know(bridge, tx, connection, person, seed, seed, now, is_new=is_new)
+            standings.stand(tx, person, connection.name, known.standings, is_out=not is_active, at=now)
     woken: set[str] = set()
     for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
         woken |= following.follow(bridge, tx, said.event, said.person, [said.target], now) or set()
@@ -138,12 +158,9 @@ def _write(
         records.insert_record(tx, after, person)
         _audit_record(tx, "record.created", after, 1, now)
         return after
-    after = replace(
-        wanted, id=before.id, version=before.version, created_at=before.created_at, modified_at=before.modified_at
-    )
-    if after == before and not even_if_same:
+    if wanted == before and not even_if_same:
         return before
-    after = replace(after, version=before.version + 1, modified_at=now)
+    after = replace(wanted, id=before.id, version=before.version + 1, created_at=before.created_at, modified_at=now)
     records.update_record(tx, before, after)
     _audit_record(tx, "record.changed", after, after.version, now)
     return after
@@ -163,26 +180,28 @@ def _know(
     before: Record | None,
     after: Record | None,
     now: datetime,
+    *,
+    is_new: bool,
 ) -> bool:
-    """Keep every name of the person, where the connection says they stand, and have new names linked soon.
+    """Keep every name of the person, and have new names linked soon. `is_new`: made in this transaction.
 
     Returns whether the connection has an active record of the person.
     """
     record = after or before
     assert record is not None
-    living = records.living_of_person(tx, person, connection.name)
-    is_new = people.note_record(tx, person, record, now, living=living)
+    others = [] if is_new else records.living_of_person(tx, person, connection.name, but=record.id)
+    living = others if after is None else [after, *others]
+    has_new_names = people.note_record(tx, person, record, living, now, is_new=is_new)
     is_active = any(r.is_active for r in living)
-    people.stand(tx, person, connection.name, is_out=not is_active, at=now)
-    if is_active:
+    if is_active and not is_new:
         people.relabel(tx, person, record.user_name)
-    if is_new and is_active:
+    if is_active and has_new_names:
         for target in connection.targets:
             targets.want_look(tx, target, now + bridge.policies[target].settle)
     return is_active
 
 
-def _look_again(tx: Tx, connection: Connection, open_cases: list[Case], now: datetime) -> set[str]:
+def _look_again(tx: Tx, connection: Connection, open_cases: Iterable[Case], now: datetime) -> set[str]:
     """The same leaving, said again while its cases are open: settled ones are looked at now."""
     woken = set()
     for case in open_cases:

@@ -16,7 +16,7 @@ from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Unavailable
-from bridge.store import cases, invites, members, people, surroundings, targets
+from bridge.store import cases, invites, members, people, standings, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -158,7 +158,7 @@ def _key_owner(bridge: Bridge, target: str, remote: Target) -> KeyOwner:
 def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization, now: datetime) -> None:
     """Open a case for everyone who is out in our records and active in none, but a member."""
     connections = bridge.connections_of(target)
-    for person, leaver in people.leavers(tx, target, connections, people.still_out(connections)).items():
+    for person, leaver in people.leavers(tx, target, connections, standings.still_out(connections)).items():
         theirs = [m for m in organization.members if m.user_uuid in leaver.accounts or m.address in leaver.addresses]
         is_leaving = any(c.is_whole for c in cases.open_of_person(tx, person, target))
         if not theirs or is_leaving or cases.was_let_be(tx, person, target):
@@ -167,7 +167,7 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
         claimed = people.claims(tx, target, connections, person, addresses, accounts)
         if all(m.address in claimed or m.user_uuid in claimed for m in theirs):
             continue
-        standing = next(s for s in people.standings(tx, person, connections) if s.is_out)
+        standing = next(s for s in standings.of_person(tx, person, connections) if s.is_out)
         event = IdentityEvent(
             event_id=f"drift:{target}:{person}:{now:%Y-%m-%dT%H:%M:%S}",
             source=standing.connection,

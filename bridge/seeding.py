@@ -18,7 +18,7 @@ from bridge.core.record import Record
 from bridge.ports import Bridge, Connection
 from bridge.sources.scim import resources
 from bridge.sources.scim.errors import ScimError
-from bridge.store import cases, members, people, records, targets
+from bridge.store import cases, members, people, records, standings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.members import KeptMember
@@ -89,7 +89,7 @@ class _Reasons:
         if any(member.user_uuid in w.accounts or member.address_key in w.addresses for w in self._leaving):
             return "leaving"
         person = self._person(member)
-        said = () if person is None else people.standings(self._tx, person, [self._connection.name])
+        said = () if person is None else standings.of_person(self._tx, person, [self._connection.name])
         return f"{self._connection.name} says gone" if any(s.is_out for s in said) else ""
 
     def is_known(self, member: KeptMember) -> bool:

@@ -20,7 +20,7 @@ from bridge.core.case import Case
 from bridge.core.events import Reason, Subject
 from bridge.core.wording import counted, utc
 from bridge.ports import Bridge
-from bridge.store import cases, contract, people, views
+from bridge.store import cases, contract, people, standings, views
 
 MOST_LISTED = 20
 """People who are shown one by one before the question."""
@@ -149,7 +149,7 @@ def _known(bridge: Bridge, address: str, target: str, scope: str) -> Known:
         person = people.recognise(tx, "operator", Subject(user_name=address))
         if person is None:
             return Known(address=address, label="", accounts=0, active_in=(), open_case=None)
-        standing = people.standings(tx, person, bridge.connections_of(target))
+        standing = standings.of_person(tx, person, bridge.connections_of(target))
         mine = [c for c in cases.open_of_person(tx, person, target) if c.scope == scope]
         return Known(
             address=address,

@@ -11,7 +11,7 @@ from bridge.core.organization import Level, Organization
 from bridge.core.planner import departing
 from bridge.core.policy import OnNoMatch, Policy
 from bridge.ports import Connection
-from bridge.store import cases, groups, people, scopes, targets
+from bridge.store import cases, groups, people, scopes, standings, targets
 from bridge.store.db import Tx
 
 LATER = timedelta(hours=12)
@@ -37,7 +37,7 @@ def gather(
     known = people.leavers(tx, case.target, connections, cases.people_leaving(case.target))
     mine = known.get(case.person_id) or people.leaver_of(tx, case.target, connections, case.person_id)
     matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
-    standings = people.standings(tx, case.person_id, connections)
+    said = standings.of_person(tx, case.person_id, connections)
     candidates = {*policy.successors}
     if policy.longest_standing_admin:
         candidates |= {m.address for m in organization.members if m.level is Level.ADMIN}
@@ -70,11 +70,8 @@ def gather(
             mine.addresses | {m.address for m in matched},
             {m.user_uuid for m in organization.members if m.user_uuid in mine.accounts or m in matched},
         ),
-        active_in=tuple(s.connection for s in standings if not s.is_out) if case.is_whole else (),
-        is_reactivated=case.is_whole
-        and not case.is_operators
-        and bool(standings)
-        and not any(s.is_out for s in standings),
+        active_in=tuple(s.connection for s in said if not s.is_out) if case.is_whole else (),
+        is_reactivated=case.is_whole and not case.is_operators and bool(said) and not any(s.is_out for s in said),
         unfit=people.unfit(tx, connections, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
         intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, Boolean, Dialect, Table, bindparam, insert
+from sqlalchemy.dialects import postgresql
 
 if TYPE_CHECKING:
     from bridge.store.transaction import Tx
@@ -66,10 +67,17 @@ class Hot:
         return self._prepared[dialect.name]
 
 
-def insertion(table: Table, *names: str) -> Any:
-    """An INSERT of those columns, whose parameters have the columns' names. None named: all that it cannot fill itself."""
+def insertion(table: Table, *names: str, unless: Sequence[str] = ()) -> Any:
+    """An INSERT of those columns, whose parameters have the columns' names. None named: all that it cannot fill itself.
+
+    `unless`: unique columns; where a row has these values already nothing is inserted, and nothing returned.
+    """
     names = names or tuple(c.name for c in table.columns if c is not table.autoincrement_column)
-    return insert(table).values({name: bindparam(name) for name in names})
+    values: dict[str, Any] = {name: bindparam(name) for name in names}
+    if not unless:
+        return insert(table).values(values)
+    # PostgreSQL's words for it are SQLite's too, whose compiler reads the very same clause.
+    return postgresql.insert(table).values(values).on_conflict_do_nothing(index_elements=unless)
 
 
 class _Prepared:

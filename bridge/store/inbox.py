@@ -12,18 +12,13 @@ from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
 
-_KNOWN = Hot(
-    lambda source, event_id: select(t.inbox.c.id).where(t.inbox.c.source == source, t.inbox.c.event_id == event_id)
-)
-_INSERT = Hot(lambda: insertion(t.inbox).returning(t.inbox.c.id))
+_INSERT = Hot(lambda: insertion(t.inbox, unless=("source", "event_id")).returning(t.inbox.c.id))
 _ATTACH = Hot(lambda: insertion(t.case_events))
 _HEARD = Hot(lambda connection: select(t.connections.c.last_event_at).where(t.connections.c.name == connection))
 
 
 def receive(tx: Tx, event: IdentityEvent, person_id: int | None) -> int | None:
     """Keep the event and give its number, or `None` when it is here already."""
-    if _KNOWN.first(tx, source=event.source, event_id=event.event_id) is not None:
-        return None
     number = _INSERT.value(
         tx,
         source=event.source,
@@ -41,7 +36,7 @@ def receive(tx: Tx, event: IdentityEvent, person_id: int | None) -> int | None:
         is_confirmed=event.is_confirmed,
         effective_at=event.effective_at,
     )
-    return int(number)
+    return None if number is None else int(number)
 
 
 def all_events(tx: Tx) -> list[IdentityEvent]:

@@ -1,12 +1,8 @@
-"""Who is who: people, how each connection names them, every address ever seen, and their accounts in each target.
-
-What a connection last said about a person (`standings`) also lives here: out, or active.
-"""
+"""Who is who: people, how each connection names them, every address ever seen, and their accounts in each target."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
@@ -15,7 +11,6 @@ from bridge.core.considered import Leaver
 from bridge.core.events import Subject
 from bridge.core.organization import Organization
 from bridge.core.record import Record
-from bridge.store import records
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
@@ -49,27 +44,6 @@ _CREATE = Hot(lambda: insertion(t.people).returning(t.people.c.id))
 _RELABEL = Hot(
     lambda person_id, new: update(t.people).where(t.people.c.id == person_id, t.people.c.label != new).values(label=new)
 )
-_STANDINGS = Hot(
-    lambda person_id: select(t.standings).where(t.standings.c.person_id == person_id).order_by(t.standings.c.connection)
-)
-_STAND_FIRST = Hot(lambda: insertion(t.standings))
-_STAND = Hot(
-    lambda person, at_connection, is_out, said_at, activated_at: (
-        update(t.standings)
-        .where(t.standings.c.person_id == person, t.standings.c.connection == at_connection)
-        .values(is_out=is_out, said_at=said_at, activated_at=activated_at)
-    )
-)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """What one connection last said about a person."""
-
-    connection: str
-    is_out: bool
-    said_at: datetime
-    activated_at: datetime | None
 
 
 def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
@@ -120,9 +94,11 @@ def note_subject(
     *,
     is_active: bool,
     own_addresses: Collection[str] | None = None,
+    is_new: bool = False,
 ) -> bool:
     """Keep every name in the subject; those that are no longer in it stay known but are not current.
 
+    `is_new`: the person was made in this transaction, and has no names yet.
     `own_addresses` are surely the person's (the first one, if not given); the others are kept as listed only.
     `last_seen_at` says when the person last actively had the name. True when something was seen for the first time.
     """
@@ -130,7 +106,7 @@ def note_subject(
     wanted = {("address", a) for a in own} | {("listed", a) for a in subject.addresses if a not in own}
     if subject.external_id:
         wanted.add(("external_id", subject.external_id))
-    rows = _NAMES.rows(tx, person_id=person_id, connection=connection)
+    rows = [] if is_new else _NAMES.rows(tx, person_id=person_id, connection=connection)
     have = {(row.kind, row.value): row for row in rows}
     if rows and not is_active:  # whoever is out gains no addresses that would be removed with them
         wanted = {w if w in have or w[0] != "address" else ("listed", w[1]) for w in wanted}
@@ -156,14 +132,13 @@ def note_subject(
 
 
 def note_record(
-    tx: Tx, person_id: int, record: Record, now: datetime, *, living: Sequence[Record] | None = None
+    tx: Tx, person_id: int, record: Record, living: Sequence[Record], now: datetime, *, is_new: bool = False
 ) -> bool:
     """Keep what a connection's records now say the person is called. True when something is new.
 
-    `record` is the one that was just written or deleted; `living`, all that the person has there now, is read if not given.
+    `record` is the one that was just written or deleted; `living`, all that the person has there now. `is_new`: see
+    `note_subject`.
     """
-    if living is None:
-        living = records.living_of_person(tx, person_id, record.connection)
     is_active = any(r.is_active for r in living)
     speaking = [r for r in living if r.is_active] or living or [record]
     named = next((r for r in speaking if r.id == record.id), speaking[0])
@@ -173,27 +148,8 @@ def note_record(
         emails=tuple(a for r in speaking for a in r.subject.addresses),
     )
     own = frozenset(a for r in speaking for a in r.own_addresses)
-    return note_subject(tx, person_id, record.connection, subject, now, is_active=is_active, own_addresses=own)
-
-
-def stand(tx: Tx, person_id: int, connection: str, *, is_out: bool, at: datetime, is_activation: bool = False) -> None:
-    """Keep what the connection says about the person now."""
-    row = next((r for r in _STANDINGS.rows(tx, person_id=person_id) if r.connection == connection), None)
-    activated = at if is_activation else (row.activated_at if row else None)
-    if row is None:
-        _STAND_FIRST.run(
-            tx, person_id=person_id, connection=connection, is_out=is_out, said_at=at, activated_at=activated
-        )
-    elif row.is_out != is_out or row.activated_at != activated:
-        _STAND.run(tx, person=person_id, at_connection=connection, is_out=is_out, said_at=at, activated_at=activated)
-
-
-def standings(tx: Tx, person_id: int, connections: Collection[str]) -> tuple[Standing, ...]:
-    """What each of those connections last said about the person."""
-    return tuple(
-        Standing(connection=r.connection, is_out=r.is_out, said_at=r.said_at, activated_at=r.activated_at)
-        for r in _STANDINGS.rows(tx, person_id=person_id)
-        if r.connection in connections
+    return note_subject(
+        tx, person_id, record.connection, subject, now, is_active=is_active, own_addresses=own, is_new=is_new
     )
 
 
@@ -366,13 +322,6 @@ def named(tx: Tx, address_or_id: str) -> list[int]:
 def label_of(tx: Tx, person_id: int) -> str:
     """What to call the person."""
     return str(tx.execute(select(t.people.c.label).where(t.people.c.id == person_id)).scalar_one())
-
-
-def still_out(connections: Sequence[str]) -> Select[int]:
-    """Selects the people whom one of the connections says are out and none says are active."""
-    out = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), t.standings.c.is_out)
-    active = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), ~t.standings.c.is_out)
-    return out.where(t.standings.c.person_id.not_in(active)).distinct()
 
 
 def _goes_by_another_id(tx: Tx, person_id: int, connection: str, external_id: str) -> bool:

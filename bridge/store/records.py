@@ -42,12 +42,12 @@ _FIND = Hot(
         t.records.c.deleted_at.is_(None),
     )
 )
-_PERSON = Hot(lambda record_id: select(t.records.c.person_id).where(t.records.c.id == record_id))
 _LIVING = Hot(
-    lambda person_id, connection: select(t.records).where(
+    lambda person_id, connection, but: select(t.records).where(
         t.records.c.person_id == person_id,
         t.records.c.connection == connection,
         t.records.c.deleted_at.is_(None),
+        t.records.c.id != but,
     )
 )
 _HAS_NAME = Hot(
@@ -112,8 +112,13 @@ MOST_AT_ONCE = 500
 
 def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
     """The living record with that id in that connection, or `None`."""
+    return find_with_person(tx, connection, resource_type, record_id)[0]
+
+
+def find_with_person(tx: Tx, connection: str, resource_type: str, record_id: str) -> tuple[Record | None, int | None]:
+    """The same, and the person whom it names: `None` for a Group, and for a seed that was not touched yet."""
     row = _FIND.first(tx, record_id=record_id, connection=connection, resource_type=resource_type)
-    return None if row is None else _read(tx, [row])[0]
+    return (None, None) if row is None else (_read(tx, [row])[0], row.person_id)
 
 
 def search(
@@ -235,14 +240,9 @@ def has_address(tx: Tx, connection: str, key: str) -> bool:
     return any(tx.execute(query.limit(1)).first() is not None for query in (named, listed))
 
 
-def person_of(tx: Tx, record_id: str) -> int | None:
-    """The person whom the record names, or `None` for a Group, and for a seed that was not touched yet."""
-    return _PERSON.value(tx, record_id=record_id)  # type: ignore[no-any-return]
-
-
-def living_of_person(tx: Tx, person_id: int, connection: str) -> list[Record]:
-    """The person's living records in one connection; nearly always one."""
-    return _read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection))
+def living_of_person(tx: Tx, person_id: int, connection: str, *, but: str = "") -> list[Record]:
+    """The person's living records in one connection, nearly always one; without the one that has the id `but`."""
+    return _read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection, but=but))
 
 
 def people_behind(tx: Tx, connection: str, record_ids: Collection[str]) -> dict[int, Record]:

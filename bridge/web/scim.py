@@ -175,7 +175,8 @@ class Scim:
                 raise ports.NotThere
             if resources.version_of(record) in _versions("If-None-Match"):
                 return answer(None, 304, {"ETag": resources.version_of(record)})
-            return self._one(tx, record)
+            selection = _selection(request.args)
+            return self._one(record, selection, _groups_of(tx, [record], selection).get(record.id, ()))
 
     def replace(self, collection: str, record_id: str) -> Response:
         """PUT: the record as the client says it is."""
@@ -230,8 +231,14 @@ class Scim:
             _check_version(stored)
             return changed(stored)
 
+        groups: list[tuple[str, str]] = []
+        selection = _selection(request.args)
+
+        def see(tx: Tx, stored: Record) -> None:
+            groups.extend(_groups_of(tx, [stored], selection).get(stored.id, ()))
+
         try:
-            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked)
+            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked, see)
         except PreconditionFailed:
             raise
         except (ScimError, ports.Conflict) as error:
@@ -248,8 +255,7 @@ class Scim:
             raise
         assert stored is not None
         _note("change", stored)
-        with self._bridge.db.read() as tx:
-            return self._one(tx, stored)
+        return self._one(stored, selection, groups)
 
     def _disable(self, record_id: str) -> None:
         """Applies the disable of a request that is otherwise refused: Okta does not send it again."""
@@ -290,19 +296,27 @@ class Scim:
             self._own_urls[said] = request.url_root.rstrip("/")
         return self._own_urls[said]
 
-    def _one(self, tx: Tx, record: Record) -> Response:
-        wire = self._wires(tx, [record], _selection(request.args))[0]
-        return answer(wire, 200, {"ETag": resources.version_of(record)})
+    def _one(self, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]) -> Response:
+        return answer(self._wire(record, selection, groups), 200, {"ETag": resources.version_of(record)})
 
     def _wires(self, tx: Tx, found: Sequence[Record], selection: resources.Selection) -> list[dict[str, Any]]:
-        """The records as they go out; a user's groups are read only when they are wanted."""
-        users = [r.id for r in found if r.resource_type == "User"] if selection.wants_groups else []
-        groups = records.groups_of(tx, g.connection.name, users) if users else {}
-        base_url, with_members = self._base_url(), selection.wants_members
-        return [
-            selection.of(resources.rendered(r, base_url, groups=groups.get(r.id, ()), with_members=with_members))
-            for r in found
-        ]
+        """The records as they go out."""
+        groups = _groups_of(tx, found, selection)
+        return [self._wire(r, selection, groups.get(r.id, ())) for r in found]
+
+    def _wire(
+        self, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]
+    ) -> dict[str, Any]:
+        wire = resources.rendered(record, self._base_url(), groups=groups, with_members=selection.wants_members)
+        return selection.of(wire)
+
+
+def _groups_of(
+    tx: Tx, found: Sequence[Record], selection: resources.Selection
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """The groups of the users among the records, by id; read only when they are wanted."""
+    users = [r.id for r in found if r.resource_type == "User"] if selection.wants_groups else []
+    return records.groups_of(tx, g.connection.name, users) if users else {}
 
 
 def _body() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode, RemoveMember
 from bridge.ports import Declined
 from bridge.sandbox import World
-from bridge.store import audit, cases, people, records
+from bridge.store import audit, cases, people, records, standings
 from bridge.store import db as store
 from bridge.store import tables as t
 from tests import faults
@@ -209,7 +209,7 @@ class Story:
             assert case.state in {CaseState.CLOSED, CaseState.CANCELLED, CaseState.HELD}, case
         with self.db.read() as tx:
             assert audit.verify(tx, self.db.audit_key)[1] == ""
-            out = people.leavers(tx, "main", ("okta", "entra"), people.still_out(("okta", "entra")))
+            out = people.leavers(tx, "main", ("okta", "entra"), standings.still_out(("okta", "entra")))
         for leaver in out.values():
             self.check_gone(leaver)
         self.check_owners()

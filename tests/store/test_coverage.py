@@ -56,7 +56,7 @@ def record(tx, name: str, *, connection: str = "okta", is_active: bool = True, p
     )
     person = person or people.create(tx, address, START)
     records.insert_record(tx, kept, person)
-    people.note_record(tx, person, kept, START)
+    people.note_record(tx, person, kept, [kept], START)
     return person
 
 
@@ -132,7 +132,7 @@ def test_a_former_address_of_somebody_active_covers_nobody(tx):
     before = records.find(tx, "okta", "User", "okta-maya")
     after = replace(before, user_name="m.okafor@example.com", emails=(Email(value="m.okafor@example.com"),))
     records.update_record(tx, before, after)
-    people.note_record(tx, person, after, START)
+    people.note_record(tx, person, after, [after], START)
 
     assert uncovered(tx) == ["maya"]
 
@@ -155,7 +155,7 @@ def test_an_imported_record_covers_nobody_until_the_provider_touches_it(tx):
 
     person = people.create(tx, "maya@example.com", START)
     records.adopt(tx, "s1", person)
-    people.note_record(tx, person, records.find(tx, "okta", "User", "s1"), START)
+    people.note_record(tx, person, seed, [seed], START)
     assert uncovered(tx) == []
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, Boolean, Dialect, Table, bindparam, insert
@@ -40,12 +41,14 @@ class Hot:
 
     def first(self, tx: Tx, **values: Any) -> Any:
         """The first row, or `None`."""
-        return next(iter(self._of(tx).rows(tx, values)), None)
+        found = self._of(tx).rows(tx, values)
+        return found[0] if found else None
 
     def value(self, tx: Tx, **values: Any) -> Any:
         """The first value of the first row, or `None`."""
-        found = self._of(tx).rows(tx, values)
-        return found[0][0] if found else None
+        prepared = self._of(tx)
+        found = tx.rows(prepared.sql, prepared.given(values))
+        return prepared.first_value(found[0]) if found else None
 
     def run(self, tx: Tx, **values: Any) -> int:
         """Run it for its effect; how many rows it touched."""
@@ -55,16 +58,17 @@ class Hot:
     def run_each(self, tx: Tx, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it once for each of the rows."""
         prepared = self._of(tx)
-        for row in rows:
-            tx.run(prepared.sql, prepared.given(row))
+        given = [prepared.given(row) for row in rows]
+        if given:
+            tx.run_each(prepared.sql, given)
 
     def _of(self, tx: Tx) -> _Prepared:
-        dialect = tx.dialect
-        if dialect.name not in self._prepared:
+        try:
+            return self._prepared[tx.dialect.name]
+        except KeyError:
             names = inspect.signature(self._build).parameters
-            statement = self._build(*map(bindparam, names))
-            self._prepared[dialect.name] = _Prepared(statement, dialect)
-        return self._prepared[dialect.name]
+            prepared = _Prepared(self._build(*map(bindparam, names)), tx.dialect)
+            return self._prepared.setdefault(tx.dialect.name, prepared)
 
 
 def insertion(table: Table, *names: str, unless: Sequence[str] = ()) -> Any:
@@ -89,28 +93,37 @@ class _Prepared:
         self.sql: str = compiled.string
         binds: Mapping[str, BindParameter[Any]] = {name: bind for bind, name in compiled.bind_names.items()}
         self._is_positional = compiled.positiontup is not None
-        self._inputs = [(name, _input(binds[name], dialect)) for name in compiled.positiontup or binds]
+        self._names = tuple(compiled.positiontup or binds)
+        inputs = [_input(binds[name], dialect) for name in self._names]
+        self._inputs = [(index, process) for index, process in enumerate(inputs) if process]
         self._fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
         columns = list(getattr(statement, "exported_columns", ()))
         outputs = [c.type.dialect_impl(dialect).result_processor(dialect, None) for c in columns]
         self._outputs = [(index, process) for index, process in enumerate(outputs) if process]
-        self._row: Any = namedtuple("Row", [c.name for c in columns])._make  # type: ignore[attr-defined] # noqa: PYI024
+        self._first = outputs[0] if outputs else None
+        row = namedtuple("Row", [c.name for c in columns])  # type: ignore[misc] # noqa: PYI024
+        self._row: Any = partial(tuple.__new__, row)  # as its own `_make`, which only counts the cells besides
 
     def given(self, values: Mapping[str, Any]) -> Any:
         """The values as the driver wants them."""
         if self._fixed:
             values = {**self._fixed, **values}
-        if self._is_positional:
-            return [process(values[name]) if process else values[name] for name, process in self._inputs]
-        return {name: process(values[name]) if process else values[name] for name, process in self._inputs}
+        given = [values[name] for name in self._names]
+        for index, process in self._inputs:
+            given[index] = process(given[index])
+        return given if self._is_positional else dict(zip(self._names, given, strict=True))
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
         """Its rows."""
-        return [self._read(cells) for cells in tx.rows(self.sql, self.given(values))]
+        found = tx.rows(self.sql, self.given(values))
+        read = self._read if self._outputs else self._row
+        return [read(cells) for cells in found] if found else []
+
+    def first_value(self, cells: Sequence[Any]) -> Any:
+        """The first value of a row as the driver gives it."""
+        return self._first(cells[0]) if self._first else cells[0]
 
     def _read(self, cells: Sequence[Any]) -> Any:
-        if not self._outputs:
-            return self._row(cells)
         read = list(cells)
         for index, process in self._outputs:
             read[index] = process(read[index])

@@ -45,6 +45,13 @@ class Tx:
             raise self._told(sql, error) from error
         return int(self._cursor.rowcount)
 
+    def run_each(self, sql: str, given: Sequence[Any]) -> None:
+        """Run SQL once for each of the given rows. Raises: as `execute` does."""
+        try:
+            self._cursor.executemany(sql, given)
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self._told(sql, error) from error
+
     def rows(self, sql: str, given: Any = ()) -> Sequence[Any]:
         """The rows of SQL as the driver wants it, as the driver gives them. Raises: as `execute` does."""
         try:

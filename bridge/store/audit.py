@@ -14,9 +14,11 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from sqlalchemy import insert, select, update
 
 from bridge.store import tables as t
@@ -33,6 +35,9 @@ _INSERT_PERSONAL = Hot(lambda: insertion(t.audit_personal))
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 """What the chain covers is written in this one way for ever."""
+
+_ALIKE = frozenset({str, int, bool, type(None)})
+"""What orjson writes as this encoder does, in a tenth of the time. Floats it does not."""
 
 GENESIS = "0" * 64
 """What the first entry names as the hash before it."""
@@ -87,6 +92,7 @@ def append(tx: Tx, entries: Sequence[Entry], key: bytes) -> None:
     """Append the entries in order, numbered from the locked head row. The last statements before a commit."""
     head = _HEAD.first(tx)
     seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
+    rows, personal_rows = [], []
     for entry in entries:
         seq += 1
         salt = secrets.token_hex(16) if entry.personal else ""
@@ -103,10 +109,12 @@ def append(tx: Tx, entries: Sequence[Entry], key: bytes) -> None:
             "personal_digest": personal,
             "previous": previous,
         }
-        previous = _link(key, row)
-        _INSERT.run(tx, **row, hash=previous)
+        row["hash"] = previous = _link(key, row)
+        rows.append(row)
         if entry.personal:
-            _INSERT_PERSONAL.run(tx, seq=seq, salt=salt, body=dict(entry.personal))
+            personal_rows.append({"seq": seq, "salt": salt, "body": dict(entry.personal)})
+    _INSERT.run_each(tx, rows)
+    _INSERT_PERSONAL.run_each(tx, personal_rows)
     if head:
         _MOVE_HEAD.run(tx, to=seq, link=previous)
     else:
@@ -164,7 +172,15 @@ def verify(tx: Tx, key: bytes) -> tuple[int, str]:
 
 def _link(key: bytes, row: Mapping[str, Any]) -> str:
     values = {**row, "at": milliseconds(row["at"])}
-    return hmac.digest(key, _canonical(values), "sha256").hex()
+    mac = _keyed(key).copy()
+    mac.update(_canonical(values))
+    return mac.hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """The code of no text under the key, to go on from: to begin anew takes twice as long."""
+    return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def _personal_digest(salt: str, personal: Mapping[str, Any]) -> str:
@@ -172,4 +188,17 @@ def _personal_digest(salt: str, personal: Mapping[str, Any]) -> str:
 
 
 def _canonical(value: Any) -> bytes:
+    if _is_alike(value):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # a whole number beyond 64 bits, half of a surrogate pair
+            pass
     return _ENCODER.encode(value).encode()
+
+
+def _is_alike(value: Any) -> bool:
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return type(value) in _ALIKE
+    return all(type(inner) in _ALIKE or _is_alike(inner) for inner in value)

@@ -35,8 +35,6 @@ SECRET_NAMES = re.compile(r"token(?!s?_)|secret|password|authorization|cookie|ap
 """Log fields whose values are never written."""
 SECRETS = re.compile(r"\b(?:ph[a-z]_\w+|(?:scim|operator)-[\w-]{16,}|Bearer\s+\S+)|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)")
 """PostHog's keys, our tokens, bearer headers, and passwords in URLs, wherever they stand."""
-SECRETS_HAVE = ("_", "scim-", "Bearer", "://")
-"""One of these stands in all that `SECRETS` finds; to look for them takes a tenth of the time."""
 _AS_JSON = json.JSONEncoder(default=str, separators=(",", ":")).encode
 ADDRESS = re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 
@@ -153,7 +151,8 @@ def _is_secret(name: str) -> bool:
 
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        if any(part in value for part in SECRETS_HAVE):
+        # One of these stands in all that the expression finds; to look for them takes a tenth of the time.
+        if "_" in value or "scim-" in value or "Bearer" in value or "://" in value:
             value = SECRETS.sub("[redacted]", value)
         return ADDRESS.sub(_hashed, value) if "@" in value else value
     if isinstance(value, Mapping):

@@ -96,7 +96,7 @@ class _Joined(Database):
         self._tx.entries.clear()
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
+    def read(self, *, is_one_question: bool = False) -> Iterator[Tx]:  # noqa: ARG002 - it is one open transaction
         """The open transaction."""
         yield self._tx
 

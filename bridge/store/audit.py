@@ -201,4 +201,7 @@ def _is_alike(value: Any) -> bool:
         value = value.values()
     elif type(value) is not list:
         return type(value) in _ALIKE
-    return all(type(inner) in _ALIKE or _is_alike(inner) for inner in value)
+    for inner in value:  # noqa: SIM110 - `all` takes three times as long
+        if type(inner) not in _ALIKE and not _is_alike(inner):
+            return False
+    return True

@@ -102,8 +102,12 @@ class Database:
         Raises: one of `FAILURES` when the store cannot be had within `patience_seconds`, or takes no writes.
         """
         if self._turns is not None:
-            with self._telling(), self._turns.taken(self._finish) as tx:
-                yield tx
+            try:
+                with self._turns.taken(self._finish) as tx:
+                    yield tx
+            except StoreGone:
+                self._tell()
+                raise
             return
         with self._connected() as tx:
             tx.run(*BEGIN_WRITE[self.engine.dialect.name])
@@ -111,14 +115,9 @@ class Database:
             self._finish(tx)
             tx.run("COMMIT")
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except StoreGone:
-            self.is_gone = True
-            self.when_gone()
-            raise
+    def _tell(self) -> None:
+        self.is_gone = True
+        self.when_gone()
 
     def _finish(self, tx: Tx) -> None:
         if tx.entries:
@@ -133,8 +132,11 @@ class Database:
             link.close()  # back to the pool, which rolls back what was not committed
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """A transaction that only reads. Raises: one of `FAILURES`."""
+    def read(self, *, is_one_question: bool = False) -> Iterator[Tx]:
+        """A transaction that only reads. Raises: one of `FAILURES`.
+
+        `is_one_question`: one statement is asked, which is a transaction of its own in SQLite.
+        """
         if not self.is_sqlite:
             with self._connected() as tx:
                 yield tx
@@ -143,14 +145,17 @@ class Database:
         link = self._mine.__dict__.pop("link", None) or self.engine.raw_connection()
         try:
             if self._log is not None:
-                with self._telling():
-                    self._log.check(link)
+                self._log.check(link)
             tx = Tx(self.engine, link)
-            tx.run("BEGIN")
+            if not is_one_question:
+                tx.run("BEGIN")
             yield tx
-            tx.run("ROLLBACK")
-        except BaseException:
+            if not is_one_question:
+                tx.run("ROLLBACK")
+        except BaseException as error:
             link.close()
+            if isinstance(error, StoreGone):
+                self._tell()
             raise
         self._mine.link = link
 

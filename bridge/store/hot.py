@@ -11,6 +11,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, Boolean, Dialect, Table, bindparam, insert
@@ -94,6 +95,7 @@ class _Prepared:
         binds: Mapping[str, BindParameter[Any]] = {name: bind for bind, name in compiled.bind_names.items()}
         self._is_positional = compiled.positiontup is not None
         self._names = tuple(compiled.positiontup or binds)
+        self._values = _values_of(self._names)
         inputs = [_input(binds[name], dialect) for name in self._names]
         self._inputs = [(index, process) for index, process in enumerate(inputs) if process]
         self._fixed = {name: bind.value for name, bind in binds.items() if not bind.required}
@@ -108,16 +110,17 @@ class _Prepared:
         """The values as the driver wants them."""
         if self._fixed:
             values = {**self._fixed, **values}
-        given = [values[name] for name in self._names]
-        for index, process in self._inputs:
-            given[index] = process(given[index])
+        given = self._values(values)
+        if self._inputs:
+            given = list(given)
+            for index, process in self._inputs:
+                given[index] = process(given[index])
         return given if self._is_positional else dict(zip(self._names, given, strict=True))
 
     def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
         """Its rows."""
         found = tx.rows(self.sql, self.given(values))
-        read = self._read if self._outputs else self._row
-        return [read(cells) for cells in found] if found else []
+        return list(map(self._read if self._outputs else self._row, found))
 
     def first_value(self, cells: Sequence[Any]) -> Any:
         """The first value of a row as the driver gives it."""
@@ -128,6 +131,13 @@ class _Prepared:
         for index, process in self._outputs:
             read[index] = process(read[index])
         return self._row(read)
+
+
+def _values_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """What takes those values, in that order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: [values[name] for name in names]
 
 
 def _input(bind: BindParameter[Any], dialect: Dialect) -> Process | None:

@@ -342,6 +342,8 @@ def _write_members(tx: Tx, record: Record) -> None:
 
 
 def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
+    if not rows:
+        return []
     emails = _emails_of(tx, [row.id for row in rows if row.resource_type == "User"])
     members = _members_of(tx, [row.id for row in rows if row.resource_type == "Group"])
     return [

@@ -100,7 +100,7 @@ class Scim:
             raise Unauthorized
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
         now = self._bridge.clock.now()
-        with self._bridge.db.read() as tx:
+        with self._bridge.db.read(is_one_question=True) as tx:
             name = tokens.connection_of(tx, digest, now)
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
@@ -232,12 +232,12 @@ class Scim:
             return changed(stored)
 
         groups: list[tuple[str, str]] = []
-        selection = _selection(request.args)
 
         def see(tx: Tx, stored: Record) -> None:
             groups.extend(_groups_of(tx, [stored], selection).get(stored.id, ()))
 
         try:
+            selection = _selection(request.args)
             stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked, see)
         except PreconditionFailed:
             raise

@@ -171,7 +171,7 @@ class TestStoreFails:
 
     def test_a_failing_read_asks_for_another_try_too(self, okta, bridge, monkeypatch):
         @contextmanager
-        def fails():
+        def fails(**_how):
             raise OSError
             yield
 

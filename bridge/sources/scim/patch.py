@@ -8,7 +8,6 @@ Source: RFC 7644, section 3.5.2; Microsoft Entra, "Known issues and resolutions 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -189,7 +188,7 @@ def apply(resource: Mapping[str, Any], operations: Sequence[Operation]) -> Patch
     """
     # A group can have thousands of members and a PATCH hundreds of them: a list would make that a product.
     members = {m["value"]: m for m in resource.get("members", ())}
-    changed = copy.deepcopy({key: value for key, value in resource.items() if key != "members"})
+    changed = {key: _copied(value) for key, value in resource.items() if key != "members"}
     ignored: list[str] = []
     for operation in operations:
         place = operation.place
@@ -206,6 +205,13 @@ def apply(resource: Mapping[str, Any], operations: Sequence[Operation]) -> Patch
     if members or "members" in resource:
         changed["members"] = list(members.values())
     return Patched(resource=changed, ignored=tuple(ignored))
+
+
+def _copied(value: Any) -> Any:
+    """A copy of a JSON value that shares nothing which can be changed."""
+    if isinstance(value, dict):
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _apply_one(resource: dict[str, Any], operation: Operation, place: Place) -> bool:

@@ -225,8 +225,8 @@ def _take_back(
         if done:
             back = preparing.by_policy(tx, after, bridge.policies[case.target], event.source, now)
             what = "; ".join(dict.fromkeys(s.says for s in done))
-            said = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
-            todos.ask(tx, case.id, "reactivated", said + _what_now(after, back, event.source), now)
+            told = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
+            todos.ask(tx, case.id, "reactivated", told + _what_now(after, back, event.source), now)
         moved.append(after)
         resurface(bridge, tx, after, [c for c in mine if c is not case], now)
     return moved

@@ -97,6 +97,7 @@ def look_around(bridge: Bridge, target: str, remote: Target) -> None:
             surroundings.put_off(tx, target, bridge.clock.now() + SOON)
         elif seen is not None:
             surroundings.keep(tx, target, seen)
+            log.info("looked around", target=target, projects=len(seen.projects), gaps=len(seen.gaps))
         else:
             log.warning("surroundings not seen", target=target, detail=trouble)
             surroundings.note_trouble(tx, target, trouble, remedy)

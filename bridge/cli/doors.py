@@ -80,7 +80,12 @@ def tell_ways(context: Context, found: Ways, now: datetime) -> None:
     seen = f"; settings and domains seen {ago(found.as_of, now)}" if found.as_of else ""
     paper.line(f"Ways back{seen}", bold=True)
     if not found.ways:
-        paper.line("None was found." if found.as_of else "Settings and domains were not looked at yet.", indent=2)
+        paper.line(
+            "None was found."
+            if found.as_of
+            else "Settings and domains were not looked at yet; `ways-back --fresh` looks now.",
+            indent=2,
+        )
     for way in found.ways:
         since = f" (since {utc(way.since)})" if way.since else ""
         paper.line(f"{way.what}{since}", indent=2, fg="yellow" if way.is_open else None)

@@ -125,6 +125,13 @@ class TestWhatSomebodyLeavesBehind:
         function = next(r for r in left.resources if r.kind == "hog_functions")
         assert (function.project_id, function.note) == (other.id, "sends data out, and goes on")
 
+    def test_what_rules_hide_from_the_key_s_account_is_asked_for_too(self, rich):
+        before = len(rich.transport.sent)
+        rich.all.left_behind(of(rich, QUINN), START)
+        lists = [r.url for r in rich.transport.sent[before:] if "/api/projects/" in r.url.path]
+        assert len(lists) >= 15
+        assert {url.params.get("admin_include_all") for url in lists} == {"true"}
+
     def test_a_subscription_that_goes_on_sending_to_them_is_told_whoever_made_it(self, rich):
         rich.world.add_resource("subscriptions", rich.shop.id, "Weekly", by=BEN, target_value=f"{BEN},{QUINN.upper()}")
         rich.world.add_resource("subscriptions", rich.shop.id, "Daily", by=BEN, target_value=BEN)

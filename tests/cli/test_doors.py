@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.remotes.posthog import PostHogTarget
 from bridge.store import surroundings, targets
 from tests.conftest import START, run_for, wire
 from tests.players import MAYA, audited
@@ -89,3 +90,32 @@ def test_with_fresh_eyes_it_is_looked_at_now(ran, world):
 
     assert told.status == 0
     assert "lets nobody log in but through saml" in told.said
+
+
+def test_just_in_time_provisioning_is_switched_off_and_the_way_is_closed_at_once(ran, bridge, world, transport):
+    world.add_key("posthog-bridge@example.com", "phx_all")
+    organization_id = bridge.targets["main"].organization_id
+    remote = PostHogTarget(
+        url="http://127.0.0.1:1", organization_id=organization_id, api_key="phx_all", transport=transport
+    )
+
+    told = ran("close-way", "jit", DOMAIN.upper(), "--yes", remote=lambda _name: remote)
+
+    assert told.said == "Nobody becomes a member of main by logging in with an address at example.com any more."
+    assert not any(d.jit_provisioning_enabled for d in world.domains.values())
+    assert ran("ways-back").status == 0
+    assert audited(bridge, "way.closed")[0].facts["way"] == "jit"
+
+
+def test_a_key_that_may_not_switch_it_off_is_told_the_scope(ran, bridge, world, transport):
+    world.add_key("posthog-bridge@example.com", "phx_reads", scopes=("organization:read",))
+    organization_id = bridge.targets["main"].organization_id
+    remote = PostHogTarget(
+        url="http://127.0.0.1:1", organization_id=organization_id, api_key="phx_reads", transport=transport
+    )
+
+    told = ran("close-way", "jit", DOMAIN, "--yes", remote=lambda _name: remote)
+
+    assert told.status == 1
+    assert "organization:write" in told.err
+    assert audited(bridge, "way.closed") == []

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from bridge.store import targets, todos
+from tests import faults
 from tests.conftest import run_for, wire
+from tests.faults import When
 from tests.players import MAYA, Idp, is_member, the_case
 
 
@@ -62,3 +64,14 @@ def test_at_posthog_cloud_nobody_is_asked(bridge, clock, world):
     run_for(cloud, clock, minutes=3)
 
     assert asked_of(cloud) == []
+
+
+def test_one_whose_account_is_deactivated_just_before_the_removal_is_told(bridge, clock, world, transport):
+    okta, record = seen_once(bridge, clock)
+    okta.deactivate(record)
+    hides = faults.meanwhile(lambda: world.deactivate(MAYA), is_before=True)
+    transport.inject(When(method="DELETE", path="/members/"), hides)
+    run_for(bridge, clock, minutes=3)
+
+    (asked,) = asked_of(bridge)
+    assert "it was not the bridge that ended it" in asked

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import reconcile
+from bridge import lookout, reconcile
 from bridge.store import members, surroundings, targets
 from tests import faults
 from tests.conftest import START, run_for, wire
@@ -114,3 +114,20 @@ def test_who_is_removed_is_kept_as_last_seen(bridge, clock, world):
         former = members.former(tx, "main", uuid)
     assert former.member.user_id == world.account(MAYA).id
     assert former.member.last_login is not None
+
+
+def test_two_workers_never_look_around_at_once(bridge, clock, transport):
+    remote = bridge.remote("main")
+    with bridge.db.write() as tx:
+        targets.want_look(tx, "main", START + timedelta(hours=30))
+        surroundings.put_off(tx, "main", START)
+    run_for(bridge, clock, seconds=1)
+    with bridge.db.write() as tx:
+        surroundings.put_off(tx, "main", clock.now())
+    before = wide_looks(transport)
+
+    second = faults.meanwhile(lambda: lookout.look_around(bridge, "main", remote))
+    transport.inject(When(path="/domains/"), second)
+    lookout.look_around(bridge, "main", remote)
+
+    assert wide_looks(transport) == before + 1

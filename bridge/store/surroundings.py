@@ -6,14 +6,14 @@ One row for each target. Grants are many (members times projects), so they are k
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
 from bridge.core.surroundings import Domain, Gap, Grant, Project, Seat, Surroundings
-from bridge.core.ways_back import ALL_UNSEEN, is_open_door
+from bridge.core.ways_back import ALL_UNSEEN, DOMAINS_UNSEEN, is_open_door
 from bridge.store import tables as t
 from bridge.store.columns import milliseconds, moment_of
 from bridge.store.db import Tx
@@ -39,9 +39,37 @@ class Kept:
     def gaps(self) -> tuple[Gap, ...]:
         """What is not known: the parts that could not be read, and the last wide look when it failed as a whole."""
         found = self.surroundings.gaps if self.surroundings else ()
-        if self.trouble:
-            return (*found, Gap(what=ALL_UNSEEN, why=self.trouble, remedy=self.remedy))
-        return found
+        return (*found, _whole_gap(self.trouble, self.remedy)) if self.trouble else found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doors:
+    """Of what was seen, what says who could come back: small, however many members and projects there are."""
+
+    taken_at: datetime | None
+    """`None`: never seen yet."""
+    domains: tuple[Domain, ...] = ()
+    open_since: Mapping[str, datetime] = field(default_factory=dict)
+    gaps: tuple[Gap, ...] = ()
+    """Why domains, or anything at all, could not be seen at the last look."""
+
+
+def doors(tx: Tx, target: str) -> Doors:
+    """Who could come back, as the last wide look showed it."""
+    mine = t.surroundings.c
+    row = tx.execute(
+        select(mine.taken_at, mine.open_since, mine.trouble, mine.remedy).where(mine.target == target)
+    ).first()
+    if row is None:
+        return Doors(taken_at=None)
+    kept = row.open_since
+    gaps = tuple(Gap(**gap) for gap in kept.get("gaps", ()))
+    return Doors(
+        taken_at=row.taken_at,
+        domains=tuple(Domain(**domain) for domain in kept.get("domains", ())),
+        open_since=_since(kept),
+        gaps=(*gaps, _whole_gap(row.trouble, row.remedy)) if row.trouble else gaps,
+    )
 
 
 def last(tx: Tx, target: str) -> Kept:
@@ -52,7 +80,7 @@ def last(tx: Tx, target: str) -> Kept:
     return Kept(
         surroundings=None if row.body is None else _read(row.body, row.taken_at),
         due_at=row.due_at,
-        open_since={domain: moment_of(at) for domain, at in row.open_since.items()},
+        open_since=_since(row.open_since),
         trouble=row.trouble,
         remedy=row.remedy,
     )
@@ -80,10 +108,11 @@ def put_off(tx: Tx, target: str, until: datetime) -> None:
 
 def keep(tx: Tx, target: str, seen: Surroundings) -> None:
     """Keep what was seen, in place of what was."""
-    before = last(tx, target)
+    before = doors(tx, target).open_since
     open_now = {d.domain_id for d in seen.domains if is_open_door(d)}
-    since = {d: milliseconds(before.open_since.get(d, seen.taken_at)) for d in sorted(open_now)}
-    _write(tx, target, taken_at=seen.taken_at, body=_written(seen), open_since=since, trouble="", remedy="")
+    since = {d: before.get(d, seen.taken_at) for d in sorted(open_now)}
+    kept = _doors_written(seen, since)
+    _write(tx, target, taken_at=seen.taken_at, body=_written(seen), open_since=kept, trouble="", remedy="")
 
 
 def note_trouble(tx: Tx, target: str, trouble: str, remedy: str) -> None:
@@ -99,8 +128,9 @@ def note_jit_off(tx: Tx, target: str, domain_id: str) -> None:
     domains = tuple(
         replace(d, is_jit_enabled=False) if d.domain_id == domain_id else d for d in before.surroundings.domains
     )
-    since = {d: milliseconds(at) for d, at in before.open_since.items() if d != domain_id}
-    _write(tx, target, body=_written(replace(before.surroundings, domains=domains)), open_since=since)
+    since = {d: at for d, at in before.open_since.items() if d != domain_id}
+    after = replace(before.surroundings, domains=domains)
+    _write(tx, target, body=_written(after), open_since=_doors_written(after, since))
 
 
 def access_of(tx: Tx, target: str, accounts: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -129,6 +159,22 @@ def _write(tx: Tx, target: str, **values: Any) -> None:
     if changed.rowcount == 0:
         first = {"target": target, "open_since": {}, "trouble": "", "remedy": ""}
         tx.execute(insert(t.surroundings).values({**first, **values}))
+
+
+def _whole_gap(trouble: str, remedy: str) -> Gap:
+    return Gap(what=ALL_UNSEEN, why=trouble, remedy=remedy)
+
+
+def _doors_written(seen: Surroundings, since: Mapping[str, datetime]) -> dict[str, Any]:
+    return {
+        "since": {domain: milliseconds(at) for domain, at in since.items()},
+        "domains": [asdict(d) for d in seen.domains],
+        "gaps": [asdict(g) for g in seen.gaps if g.what == DOMAINS_UNSEEN],
+    }
+
+
+def _since(kept: Mapping[str, Any]) -> dict[str, datetime]:
+    return {domain: moment_of(at) for domain, at in kept.get("since", {}).items()}
 
 
 def _written(seen: Surroundings) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from bridge.core.case import Case
 from bridge.core.surroundings import Gap
-from bridge.core.ways_back import ALL_UNSEEN, DOMAINS_UNSEEN, Around, Way, of_organization, of_person
+from bridge.core.ways_back import Around, Way, of_organization, of_person
 from bridge.core.wording import rfc3339
 from bridge.store import invites, members, people, surroundings
 from bridge.store.db import Tx
-from bridge.store.surroundings import Kept
+from bridge.store.surroundings import Doors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +68,11 @@ def ways_out(found: Ways | None) -> dict[str, Any] | None:
     }
 
 
-def _around(tx: Tx, target: str) -> tuple[Around, Kept]:
-    seen = surroundings.last(tx, target)
+def _around(tx: Tx, target: str) -> tuple[Around, Doors]:
+    seen = surroundings.doors(tx, target)
     around = Around(
         target=target,
-        domains=seen.surroundings.domains if seen.surroundings else (),
+        domains=seen.domains,
         members=tuple(m.as_member for m in members.kept(tx, target)),
         invites=tuple(invites.kept(tx, target)),
         open_since=seen.open_since,
@@ -80,6 +80,5 @@ def _around(tx: Tx, target: str) -> tuple[Around, Kept]:
     return around, seen
 
 
-def _told(seen: Kept, found: tuple[Way, ...]) -> Ways:
-    gaps = tuple(gap for gap in seen.gaps if gap.what in {DOMAINS_UNSEEN, ALL_UNSEEN})
-    return Ways(ways=found, as_of=seen.surroundings.taken_at if seen.surroundings else None, gaps=gaps)
+def _told(seen: Doors, found: tuple[Way, ...]) -> Ways:
+    return Ways(ways=found, as_of=seen.taken_at, gaps=seen.gaps)

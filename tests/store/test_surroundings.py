@@ -9,6 +9,7 @@ import pytest
 
 from bridge.core.organization import Invite, Level, Member, Organization
 from bridge.core.surroundings import Domain, Gap, Grant, Project, Seat, Surroundings
+from bridge.core.ways_back import DOMAINS_UNSEEN
 from bridge.store import invites, members, surroundings, targets
 from tests.conftest import START
 
@@ -86,6 +87,16 @@ class TestSurroundings:
         shut = replace(DOMAIN, sso_enforcement="saml")
         surroundings.keep(tx, "main", replace(SEEN, domains=(shut,)))
         assert surroundings.last(tx, "main").open_since == {}
+
+    def test_who_could_come_back_is_read_without_all_the_rest(self, tx):
+        assert surroundings.doors(tx, "main") == surroundings.Doors(taken_at=None)
+        unseen = Gap(what=DOMAINS_UNSEEN, why="403: no", remedy="Ask.")
+        surroundings.keep(tx, "main", replace(SEEN, gaps=(*SEEN.gaps, unseen)))
+        surroundings.note_trouble(tx, "main", "PostHog answered 502 to GET.", "Wait.")
+
+        seen = surroundings.doors(tx, "main")
+        assert (seen.domains, seen.open_since, seen.taken_at) == ((DOMAIN,), {"d-1": START}, START)
+        assert [g.why for g in seen.gaps] == ["403: no", "PostHog answered 502 to GET."]
 
     def test_our_own_closing_of_a_door_shows_at_once(self, tx):
         surroundings.keep(tx, "main", SEEN)

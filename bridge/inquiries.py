@@ -47,8 +47,8 @@ TAKEN_FOR = timedelta(minutes=10)
 """How long an inquiry is nobody else's: longer than it may take, so that a key is never asked twice as much at once."""
 AFTER = timedelta(minutes=1)
 """How long after a removal the first inquiry waits: others may be due, and the activity log is some minutes late."""
-DEEDS_AFTER = timedelta(minutes=5)
-"""The same for the activity log."""
+DEEDS_AFTER, DEEDS_AGAIN = timedelta(minutes=5), timedelta(hours=1)
+"""The same for the activity log; and when it is read once more after it was read sooner, in an emergency."""
 NEEDED_SECONDS = 2.0
 """How long something may be due without a worker before an inquiry makes room: the sweep rings each second."""
 POLL_SECONDS = 0.25
@@ -162,6 +162,8 @@ def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         _keep_entry(tx, case, wanted.topic, findings.keep(tx, wanted.id, body, now), now)
+        if wanted.topic is Topic.DEEDS and case.removed_at is not None and began < case.removed_at + DEEDS_AFTER:
+            findings.want(tx, case.id, target, Topic.DEEDS, case.removed_at + DEEDS_AGAIN, now)
         checklists.refresh(tx, case, bridge.targets[target].url, now)
     log.info("inquiry done", target=target, case_id=case.id, topic=wanted.topic.value)
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "test": "bridge.cli.develop:test",
     "lint": "bridge.cli.develop:lint",
     "screenshots": "bridge.cli.screenshots:screenshots",
+    "examples": "bridge.cli.examples:examples",
     "bench": "bridge.cli.develop:bench",
     "status": "bridge.cli.cases:status",
     "cases": "bridge.cli.cases:cases",

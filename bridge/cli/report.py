@@ -93,7 +93,7 @@ def _collect_deeds(bridge: Bridge, case_id: int, wait_seconds: float) -> None:
     row = known.of(Topic.DEEDS)
     if case is None or known.before is None or case.removed_at is None:
         return
-    if row is not None and row.progress is not Progress.WANTED:
+    if row is not None and (row.body is not None or row.progress is not Progress.WANTED):
         return
     decisions.want(bridge, case_id, Topic.DEEDS)
     until = time.monotonic() + wait_seconds

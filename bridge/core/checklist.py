@@ -177,7 +177,7 @@ def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
     if template.is_hostile:
         yield Ask(
             kind="incident_report",
-            text=f"Incident report. Read what the activity log says of the last weeks: `report {case.id} --incident`. It cannot "
+            text=f"Incident report. Read what the activity log says of the last weeks, with the command “report {case.id} --incident”. It cannot "
             "show what was queried or read.",
             is_urgent=template is Template.EMERGENCY,
         )
@@ -226,10 +226,9 @@ def _tokens(template: Template, findings: Findings, url: str) -> Iterator[Ask]:
         kind = f"token:{number}"
         yield Ask(
             kind=kind,
-            text=f"Project token of {project}. Decide whether to rotate it. PostHog lets no API key do that, so it is done by "
-            "hand. WARNING: the old token stops at once in every SDK, there is no backup token, and what is sent with it "
-            "meanwhile is lost: have the release ready first. If the token stays, tick this and the next three with --answer "
-            '"stays".',
+            text=f"Project token of {project}. Decide whether to rotate it, which PostHog lets no API key do. WARNING: the old "
+            "token stops at once in every SDK, there is no backup token, and what is sent with it meanwhile is lost: have the "
+            'release ready first. If it stays, tick this and the next three with --answer "stays".',
             url=where,
         )
         yield Ask(kind=f"{kind}:sdks", text=f"New token of {project}: SDKs updated. Apps, sites and servers.")

@@ -14,7 +14,7 @@ from bridge.core.checklist import BREACH, PUBLIC, Ticked
 from bridge.core.findings import Topic
 from bridge.core.organization import Invite
 from bridge.core.removal_record import Given, not_collected
-from bridge.core.surroundings import Deed, Gap, Resource
+from bridge.core.surroundings import Deed, Gap, Project, Resource
 from bridge.core.wording import counted, utc, who
 
 NOT_SHOWN = (
@@ -35,11 +35,14 @@ class Rule:
     scopes: frozenset[str] = frozenset()
     """In lower case; empty means all."""
     activities: frozenset[str] = frozenset()
+    also: frozenset[str] = frozenset()
+    """Activities that are enough, whatever the scope."""
 
     def holds(self, deed: Deed) -> bool:
         """Whether the row is one of these."""
-        is_scope = not self.scopes or deed.scope.lower() in self.scopes
-        return is_scope and (not self.activities or deed.activity.lower() in self.activities)
+        scope, activity = deed.scope.lower(), deed.activity.lower()
+        is_both = (not self.scopes or scope in self.scopes) and (not self.activities or activity in self.activities)
+        return is_both or activity in self.also
 
 
 RULES = (
@@ -66,6 +69,7 @@ RULES = (
         title="Sharing",
         why="A public link is open to whoever has it, also after the removal.",
         scopes=frozenset({"sharingconfiguration"}),
+        also=frozenset({"sharing enabled", "sharing disabled", "shared"}),
     ),
     Rule(
         title="Settings of the organization and its projects",
@@ -122,6 +126,8 @@ class IncidentReport:
     not_shown: tuple[str, ...]
     decision: Ticked | None
     """The decision about a breach of personal data; `None` when it is not asked for."""
+    projects: tuple[Project, ...]
+    """Those whose names are known."""
     url: str
 
 
@@ -149,6 +155,9 @@ def incident_report(given: Given, now: datetime) -> IncidentReport:
         gaps=found.gaps if found else (),
         not_shown=NOT_SHOWN,
         decision=next((i for i in items if i.kind == BREACH), None),
+        projects=tuple(
+            Project(project_id=p.project_id, name=p.project) for p in (before.projects if before else ()) if p.project
+        ),
         url=given.url,
     )
 
@@ -275,7 +284,9 @@ def _rows(report: IncidentReport, rows: Iterable[Deed]) -> list[str]:
         when = f"**{utc(deed.at)}, after the removal**" if late else utc(deed.at)
         staff = " (by PostHog's staff in this person's name)" if deed.is_impersonated else ""
         what = f"{deed.scope} {deed.activity}{staff}"
-        where = "" if deed.project_id is None else str(deed.project_id)
-        return when, md(what), md(deed.name), md(deed.changes), where, md(deed.ip_address)
+        where = "" if deed.project_id is None else names.get(deed.project_id, str(deed.project_id))
+        return when, md(what), md(deed.name), md(deed.changes), md(where), md(deed.ip_address)
+
+    names = {p.project_id: p.name for p in report.projects}
 
     return table(("When", "What", "Which", "Change", "Project", "From"), map(cells, rows))

@@ -162,7 +162,8 @@ def _entry_says(entry: Logged) -> str:
             digest = f", SHA-256 {str(facts['sha256'])[:12]}…" if facts.get("sha256") else ""
             more = _topic(facts) + digest
         case "todo.done" | "todo.reopened":
-            more = str(words.get("text", "")) if words else ERASED
+            answer = f" (answer: {words['answer']})" if words and words.get("answer") else ""
+            more = str(words.get("text", "")).partition(". ")[0] + answer if words else ERASED
         case "checklist.chosen":
             more = str(facts.get("template", "?"))
         case "case.closed":

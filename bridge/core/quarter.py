@@ -18,7 +18,7 @@ from bridge.core.cells import csv_cell, md, table
 from bridge.core.evidence import StepDone
 from bridge.core.removal_record import Verdict, why_not
 from bridge.core.surroundings import Gap
-from bridge.core.wording import counted, lasting, printable, rfc3339, who
+from bridge.core.wording import lasting, printable, rfc3339, times, who
 
 _QUARTER = re.compile(r"(\d{4})-?Q([1-4])", re.IGNORECASE)
 CSV_HEADINGS = (
@@ -188,9 +188,9 @@ def _exceptions(case: Case) -> Iterator[str]:
         yield "emergency"
     if case.released is not None and case.released.codes:
         codes = ", ".join(sorted(c.value for c in case.released.codes))
-        yield f"{codes} overridden by {who(case.released.by)}"
+        yield f"held ({codes}), approved by {who(case.released.by)}"
     if case.returns:
-        yield f"came back {counted(case.returns, 'time')}"
+        yield f"came back {times(case.returns)}"
     if case.state is CaseState.CLOSED and case.watch_until and case.closed_at and case.closed_at < case.watch_until:
         yield "the watch ended early"
 
@@ -204,7 +204,7 @@ def quarter_text(found: Quarter, zone: tzinfo) -> str:
         f"# Removals from PostHog, {span.label}",
         "",
         (
-            f"{where}, from {local(span.since, zone)} to {local(ends, zone)}. All times are in {md(span.zone)}. Made on "
+            f"Organization: {where}. From {local(span.since, zone)} to {local(ends, zone)}. All times are in {md(span.zone)}. Made on "
             f"{local(found.made_at, zone)}."
         ),
         "",

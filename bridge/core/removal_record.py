@@ -20,7 +20,7 @@ from bridge.core.findings import Findings, Progress, Topic
 from bridge.core.incidents import Incident, Proof, incidents, proofs
 from bridge.core.plan import HoldCode
 from bridge.core.verified import answers
-from bridge.core.wording import counted, lasting, scope_words, utc, who
+from bridge.core.wording import lasting, scope_words, times, utc, who
 
 LIVES_ON = (
     "The PostHog account itself: nobody but its holder can delete it.",
@@ -33,6 +33,10 @@ LIVES_ON = (
     "What the person made in PostHog: it stays, works on, and names them as its maker.",
 )
 """What is true of PostHog after a membership has ended. Source: PostHog, posthog/models/user.py and permissions.py."""
+
+
+DONE = {"cancel": "Cancelled", "step": "Stepped", "promote": "Promoted", "remove": "Removed"}
+"""The first word of a step, once it is done."""
 
 
 class Verdict(StrEnum):
@@ -186,7 +190,7 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
     took = f"{lasting(out_at - case.opened_at)} after the request"
     said = f"The membership of {case.subject.label} in {where} ended on {utc(out_at)}, {took}."
     if case.returns:
-        said += f" The person came back {counted(case.returns, 'time')} after that."
+        said += f" The person came back {times(case.returns)} after that."
     if verdict is Verdict.BACK:
         return f"{said} They are a member again now."
     if case.verified_at is not None:
@@ -233,7 +237,8 @@ def _acts(given: Given) -> Iterator[Act]:
         if step.result in {"done", "gone"}:
             proof = answers(given.log, step.canonical)[met[step.canonical] :][:1]
             met[step.canonical] += 1
-            words = step.says[:1].upper() + step.says[1:]
+            verb, _, rest = step.says.partition(" ")
+            words = f"{DONE.get(verb, verb)} {rest}"
             yield Act(at=step.ended_at, says=words, status=step.status, evidence=proof)
 
 

@@ -59,7 +59,7 @@ def _facts(record: RemovalRecord) -> Iterator[tuple[str, str]]:
     also = f", also known as {md(', '.join(addresses))}" if addresses else ""
     number = f"; identifier at the source: {md(record.external_id)}" if record.external_id else ""
     reason = "unknown: the source gave none" if record.reason is Reason.UNKNOWN else record.reason.replace("_", " ")
-    yield "Case", f"{record.case_id}, {record.state.lower()}"
+    yield "Case", f"{record.case_id}, {record.state.lower()}" + (f": {md(record.outcome)}" if record.outcome else "")
     yield "Person", md(record.person) + also + number
     yield "Out of", md(record.target) + ("" if record.scope == "organization" else f", {md(scope_words(record.scope))}")
     event = f" (event {md(record.event_id)})" if record.event_id else ""
@@ -148,7 +148,7 @@ def _ways_back(findings: Findings) -> Iterator[str]:
         yield f"- {'**Open:** ' if way.is_open else ''}{md(way.says.rstrip('.'))}. {md(way.remedy)}"
     if not found.ways:
         yield "None was found."
-    yield from ("", f"Seen on {utc(found.seen_at)}.", "")
+    yield from ("", f"Domains and their settings as seen on {utc(found.seen_at)}.", "")
     yield from _gaps(found.gaps)
 
 
@@ -207,18 +207,18 @@ def _verified(item: Verified) -> str:
 def _ticked(item: Ticked, url: str) -> str:
     title, dot, rest = item.text.partition(". ")
     words = f"**{md(title + dot.strip())}** {md(rest)}".rstrip()
-    words += f" {link('Open it in PostHog', item.url)}." if item.url and url else ""
     if item.done_at is None:
+        words += f" {link('Open it in PostHog', item.url)}." if item.url and url else ""
         asks = " *Ticking it takes an answer.*" if item.wants_answer else ""
         return f"- [ ] {words}{asks}"
     answer = f" Answer: {md(item.answer)}" if item.answer else ""
-    return f"- [x] {words} *Ticked by {md(who(item.done_by))} on {utc(item.done_at)}.*{answer}"
+    return f"- [x] **{md(title + dot.strip())}** *Ticked by {md(who(item.done_by))} on {utc(item.done_at)}.*{answer}"
 
 
 def _evidence(record: RemovalRecord) -> Iterator[str]:
     yield from ("## Evidence", "")
-    yield "The audit log's entries about this case, by number. Each entry's hash covers the entry before it, with a key that is"
-    yield from ("not in the database; `audit verify` checks the whole chain.", "")
+    said = "The audit log's entries about this case, by number. Each entry's hash covers the entry before it, with a key that is "
+    yield from (f"{said}not in the database; `audit verify` checks the whole chain.", "")
     rows = [
         (str(p.seq), utc(p.at), md(p.says), md(p.actor), md(p.approver.removeprefix("none: ")), f"`{p.hash[:12]}`")
         for p in record.evidence

@@ -57,6 +57,11 @@ def who(actor: str) -> str:
     return "the bridge" if actor == "bridge" else actor.removeprefix("operator:")
 
 
+def times(number: int) -> str:
+    """How often: `once`, `twice`, `3 times`."""
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """The number with its noun: `1 case`, `2 cases`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

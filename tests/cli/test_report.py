@@ -65,7 +65,7 @@ def test_an_item_is_ticked_with_its_name_and_unticked_again(ran, gone):
     assert f"✓ {item['id']}. Slack" in ticked.out
     assert "Ticked by lea on" in ticked.out
     assert "Answer: done in Okta" in ticked.said
-    assert "ticked: Slack." in ran("report", "1").out
+    assert "ticked: Slack (answer: done in Okta)" in ran("report", "1").out
 
     assert ran("todo", "reopen", str(item["id"])).status == 0
     assert ran("todo", "reopen", str(item["id"])).status == 1

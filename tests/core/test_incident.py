@@ -10,7 +10,7 @@ from bridge.core.checklist import Checklist, Template, Ticked
 from bridge.core.incident import NOT_SHOWN, incident_report, incident_text
 from bridge.core.organization import Invite, Level
 from bridge.core.plain import plain
-from bridge.core.surroundings import Deed, Deeds, Gap, LeftBehind
+from bridge.core.surroundings import Deed, Deeds, Gap, LeftBehind, Project
 from tests.core.removals import AT, CASE, MAYA, findings, given, resource
 
 NOW = AT + timedelta(hours=3)
@@ -39,6 +39,7 @@ def report(*rows: Deed, gaps=(), checklist=None, case=CASE, **bodies):
         (deed("OrganizationInvite"), "Invites and memberships"),
         (deed("OrganizationMembership", "updated"), "Invites and memberships"),
         (deed("SharingConfiguration"), "Sharing"),
+        (deed("Dashboard", "sharing enabled"), "Sharing"),
         (deed("Team", "updated"), "Settings of the organization and its projects"),
         (deed("Dashboard", "deleted"), "Deletions"),
     ],
@@ -61,7 +62,8 @@ def test_the_report_says_what_was_done_from_where_and_what_it_cannot_show():
         gaps=(Gap(what="older than a week", why="The plan ends there."),),
         invites=(Invite(invite_id="i", email="x@evil.example", level=Level.ADMIN),),
     )
-    told = incident_text(found)
+    named = replace(found, projects=(Project(project_id=1, name="Shop"),))
+    told = incident_text(named)
 
     assert found.after_removal == (late,)
     assert [(a.ip_address, a.count) for a in found.addresses] == [("203.0.113.7", 2), ("198.51.100.4", 1)]
@@ -76,6 +78,7 @@ def test_the_report_says_what_was_done_from_where_and_what_it_cannot_show():
         "- x@evil.example as admin",
         "[Board](<https://eu.posthog.com/project/1/dashboards/7>)",
         "| 203.0.113.7 | 2 | 2026-11-20 08:00:00 UTC | 2026-11-20 11:00:00 UTC |",
+        "| 2026-11-20 08:00:00 UTC | Dashboard created | Dashboard one |  | Shop | 203.0.113.7 |",
         "## Everything, oldest first",
     ):
         assert words in told

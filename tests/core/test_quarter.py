@@ -74,7 +74,7 @@ def test_the_numbers_are_counted_over_those_who_were_removed():
     assert (found.median_seconds, found.longest_seconds) == (180, 7200)
     assert found.reasons == {"unknown": 2, "resigned": 1}
     for words in (
-        "main, from 2026-10-01 00:00:00 CEST to 2026-12-31 23:59:59 CET. All times are in Europe/Berlin.",
+        "Organization: main. From 2026-10-01 00:00:00 CEST to 2026-12-31 23:59:59 CET. All times are in Europe/Berlin.",
         "| Removed | 3 |",
         "| From request to out, median | 3 min |",
         "| From request to out, longest | 2 h |",
@@ -110,7 +110,7 @@ def test_who_was_out_after_the_end_was_not_removed_within_it():
     [
         ({}, ()),
         ({"is_emergency": True}, ("emergency",)),
-        ({"returns": 2}, ("came back 2 times",)),
+        ({"returns": 2}, ("came back twice",)),
         ({"closed_at": AT + timedelta(hours=1)}, ("the watch ended early",)),
         (
             {
@@ -118,7 +118,7 @@ def test_who_was_out_after_the_end_was_not_removed_within_it():
                     steps=frozenset(), codes=frozenset({HoldCode.TOO_MANY}), by="operator:ada", reason="x", at=AT
                 )
             },
-            ("too_many overridden by ada",),
+            ("held (too_many), approved by ada",),
         ),
         ({"released": Released(steps=frozenset(), codes=frozenset(), by="operator:ada", reason="x", at=AT)}, ()),
     ],

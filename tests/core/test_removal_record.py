@@ -79,7 +79,7 @@ def test_who_is_back_again_is_named_so_at_the_top():
     found = record(replace(CASE, is_back=True, returns=2, state=CaseState.PENDING))
 
     assert found.verdict is Verdict.BACK
-    assert found.says.endswith("The person came back 2 times after that. They are a member again now.")
+    assert found.says.endswith("The person came back twice after that. They are a member again now.")
 
 
 def test_a_watch_that_goes_on_is_told_with_its_end():
@@ -160,7 +160,7 @@ def test_each_act_names_the_entry_that_proves_it_also_when_it_was_done_twice():
 def test_an_act_without_a_time_or_an_entry_is_told_as_far_as_it_is_known():
     told = text(steps=(step(), step(ended_at=None)), log=())
 
-    assert f"\n- Remove {MAYA} (member) from the organization; PostHog answered 204\n" in told
+    assert f"\n- Removed {MAYA} (member) from the organization; PostHog answered 204\n" in told
 
 
 def story(*entries):
@@ -242,7 +242,8 @@ def test_returns_failures_pauses_and_clocks_are_told():
         ),
         (("finding.gave_up", {"topic": "before"}), "could not be collected: what the person could do before"),
         (("finding.kept", {"topic": "something new"}), "collected: something new"),
-        (("todo.done", {}, {"text": "Slack."}), "ticked: Slack."),
+        (("todo.done", {}, {"text": "Slack. Out of it.", "answer": ""}), "ticked: Slack"),
+        (("todo.done", {}, {"text": "Slack. Out of it.", "answer": "by Okta"}), "ticked: Slack (answer: by Okta)"),
         (("todo.reopened", {}, None), "unticked: the words were erased"),
         (("checklist.chosen", {"template": "hostile"}), "the checklist was chosen: hostile"),
         (("case.closed", {"outcome": "stayed out"}), "closed: stayed out"),
@@ -353,7 +354,7 @@ def test_a_checklist_is_printed_with_who_ticked_what():
 
     assert told.splitlines()[0] == "# Checklist of case 1"
     assert "Admin: open; 2 of 3 ticked by people, 3 of 3 verified by the bridge, chosen by lea." in told
-    assert "- [x] **Slack.** Out of the channels. *Ticked by lea on 2026-11-20 09:00:00 UTC.* Answer: ok" in told
+    assert "- [x] **Slack.** *Ticked by lea on 2026-11-20 09:00:00 UTC.* Answer: ok" in told
     assert (
         "- [ ] **Breach decision.** Decide. [Open it in PostHog](<https://x/1>). *Ticking it takes an answer.*" in told
     )

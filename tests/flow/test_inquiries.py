@@ -79,6 +79,23 @@ def test_in_an_emergency_it_is_asked_at_once(bridge, asking, telling, settle):
     assert {what for what, _ in telling.asked} == {"left_behind", "tracked", "deeds"}
 
 
+def test_a_log_that_was_read_at_once_is_read_once_more_since_its_rows_come_late(bridge, asking, telling, settle, clock):
+    subject = Subject(user_name=MAYA, emails=(MAYA,))
+    decisions.remove(bridge, subject, "main", by="ada", reason=Reason.SECURITY_INCIDENT, is_emergency=True)
+    settle(seconds=1)
+    inquiries.run(asking, "main")
+    late = Deed(at=clock.now(), activity="exported", scope="Insight", item_id="1", name="All users")
+    telling.rows = (late,)
+    inquire(asking, clock, minutes=50)
+    assert found(bridge).deeds.rows == ()
+
+    inquire(asking, clock, minutes=11)
+    inquire(asking, clock, hours=2)
+
+    assert found(bridge).deeds.rows == (late,)
+    assert len([1 for what, _ in telling.asked if what == "deeds"]) == 2
+
+
 def test_the_level_before_is_the_one_before_an_owner_was_stepped_down(bridge, asking, okta, settle, clock):
     okta.deactivate(okta.create(GRACE))
     settle(minutes=2)

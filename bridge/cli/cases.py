@@ -260,7 +260,8 @@ def _tell_todos(context: Context, todos: Sequence[Todo]) -> None:
     paper.line("To do by a person", bold=True)
     for todo in todos:
         paper.line(f"{todo.id}. (case {todo.case_id}) {todo.text}", indent=2)
-    paper.command_line(f"{paper.program(context)} todo done {todos[0].id}", indent=2)
+    answer = ' --answer "TEXT"' if todos[0].wants_answer else ""
+    paper.command_line(f"{paper.program(context)} todo done {todos[0].id}{answer}", indent=2)
 
 
 def _tell_handover(context: Context, view: CaseView) -> None:

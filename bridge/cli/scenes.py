@@ -230,7 +230,7 @@ def the_last_owner_leaves(stage: Stage) -> None:
     if stage.posthog.look().level_of(SUCCESSOR.user_name) != OWNER:
         raise Surprise(f"{GRACE.name} is out, and {SUCCESSOR.name} is no owner.")
     stage.tell.says("PostHog", f"{SUCCESSOR.name} is an owner.")
-    for todo in stage.follow.view(case_id).todos:
+    for todo in (t for t in stage.follow.view(case_id).todos if t.is_urgent):
         stage.tell.says("bridge", f"To do by a person: {todo.text}")
     stage.links(case_id)
 

@@ -64,7 +64,7 @@ class Incident:
 
     at: datetime
     kind: str
-    """`held`, `returned`, `failed`, `paused`, `clock` or `not_collected`."""
+    """`held`, `beside`, `returned`, `failed`, `paused`, `clock` or `not_collected`."""
     says: str
     ended: str
     """How it was decided, or how it ended; empty while it has not."""
@@ -89,8 +89,12 @@ def incidents(log: Sequence[Logged]) -> Iterator[Incident]:
         after, facts, words = log[place + 1 :], entry.facts, entry.personal or {}
         if entry.kind == "case.planned" and facts.get("holds"):
             said = " ".join(words.get("holds", ())) or ERASED
-            ended, proof = _decision(after)
-            yield _incident(entry, "held", f"Held ({', '.join(facts['holds'])}): {said}", ended, proof)
+            codes = ", ".join(facts["holds"])
+            if _is_held(log[:place], after):
+                ended, proof = _decision(after)
+                yield _incident(entry, "held", f"Held ({codes}): {said}", ended, proof)
+            else:
+                yield _incident(entry, "beside", f"For a person to look at ({codes}): {said}", "", ())
         elif entry.kind == "case.returned":
             again = next((e for e in after if _removes(e)), None)
             ended = f"Removed again on {utc(again.at)}." if again else ""
@@ -110,6 +114,15 @@ def incidents(log: Sequence[Logged]) -> Iterator[Incident]:
         elif entry.kind == "finding.gave_up":
             said = f"Could not be collected: {_topic(facts)}. {words.get('detail', '')}".strip()
             yield _incident(entry, "not_collected", said, "", ())
+
+
+def _is_held(before: Sequence[Logged], after: Sequence[Logged]) -> bool:
+    """Whether the case waited for a person; some holds only stand beside a plan and never delay it."""
+    following = next((e for e in after if e.kind == "case.held" or e.kind in DECIDES), None)
+    if following is not None and following.kind == "case.held":
+        return True
+    standing = next((e for e in reversed(before) if e.kind == "case.held" or e.kind in DECIDES), None)
+    return standing is not None and standing.kind == "case.held"
 
 
 def _decision(after: Sequence[Logged]) -> tuple[str, tuple[int, ...]]:

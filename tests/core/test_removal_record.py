@@ -192,10 +192,26 @@ def test_a_hold_is_told_with_how_it_was_decided(decision, ended):
 
 
 def test_a_hold_without_a_decision_is_told_as_open_and_erased_words_are_named_so():
-    assert story(("case.planned", {"holds": ["protected"]}, None)) == [
+    assert story(("case.planned", {"holds": ["protected"]}, None), ("case.held",)) == [
         ("held", "Held (protected): the words were erased", "", (1,))
     ]
     assert story(("case.planned", {"holds": []}, {})) == []
+
+
+def test_another_plan_of_a_held_case_is_held_too():
+    later = ("case.planned", {"holds": ["last_owner"]}, {"holds": ["Nobody would be left."]})
+
+    assert [kind for kind, *_ in story(HELD, ("case.held",), later)] == ["held", "held"]
+
+
+def test_what_only_stood_beside_the_plan_is_not_told_as_if_it_had_held_it():
+    beside = ("case.planned", {"holds": ["ambiguous"]}, {"holds": ["m+test@example.com looks alike."]})
+
+    assert story(beside, ("step.done", {"step": REMOVE}), ("case.watching",)) == [
+        ("beside", "For a person to look at (ambiguous): m+test@example.com looks alike.", "", (1,))
+    ]
+    assert story(beside)[0][0] == "beside"
+    assert story(("case.pending",), beside, ("case.watching",))[0][0] == "beside"
 
 
 def test_returns_failures_pauses_and_clocks_are_told():

@@ -12,11 +12,13 @@ from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
 from bridge.cli.coverage import summary
 from bridge.cli.doors import tell_ways
 from bridge.core.case import Case, CaseState
+from bridge.core.plain import plain
 from bridge.core.plan import Hold
 from bridge.core.wording import ago, counted, lasting, scope_words, utc
 from bridge.ports import Declined
-from bridge.store import contract, handover, story, views, ways
+from bridge.store import checklists, contract, handover, story, views, ways
 from bridge.store.batches import Batch
+from bridge.store.checklists import Unfinished
 from bridge.store.coverage import Coverage
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
@@ -49,11 +51,12 @@ def status(context: Context, *, as_json: bool) -> None:
         )
         in_batches = {c.id for b in found.batches for c in b.cases}
         alone = views.rows(tx, only=found.needs_a_person, leaving_out=in_batches, limit=MOST_SHOWN)
+        unfinished = checklists.unfinished(tx)
     if as_json:
-        paper.as_json(contract.status_out(found))
+        paper.as_json({**contract.status_out(found), "checklists": [plain(u) for u in unfinished]})
     else:
         _tell_what_waits(context, found, alone, len(set(found.needs_a_person) - in_batches))
-        _tell_the_rest(found)
+        _tell_the_rest(found, unfinished)
     context.leave(DONE if found.is_quiet else NEEDS_A_PERSON)
 
 
@@ -279,7 +282,7 @@ def _tell_handover(context: Context, view: CaseView) -> None:
     paper.command_line(f"{paper.program(context)} report {view.case.id}", indent=2)
 
 
-def _tell_the_rest(found: Status) -> None:
+def _tell_the_rest(found: Status, unfinished: Sequence[Unfinished]) -> None:
     paper.line()
     oldest = f", the oldest for {lasting(found.oldest_pending)}" if found.cases["PENDING"] else ""
     counts = "  ".join(f"{number} {state.lower()}" for state, number in found.cases.items())
@@ -287,6 +290,9 @@ def _tell_the_rest(found: Status) -> None:
     queue = found.queue
     said = f"{queue.depth} waiting, {counted(queue.workers, 'worker')}"
     paper.field("Queue", said if queue.is_reachable else "not reachable; `run` starts it, and the sweep needs it")
+    if unfinished:
+        told = f"{counted(len(unfinished), 'is', 'are')} not done, the oldest for {lasting(found.at - unfinished[0].opened_at)}"
+        paper.field("Checklists", f"{told}: `checklist`")
     for target in found.targets:
         paper.field(target.name, _target(target, found.at))
         if (covered := found.coverage.get(target.name)) is not None and covered.as_of is not None:

@@ -22,9 +22,9 @@ from bridge.core.plain import plain
 from bridge.core.quarter import Span, quarter_csv, quarter_of, quarter_text, span_of
 from bridge.core.removal_record import removal_record
 from bridge.core.removal_text import checklist_text, removal_text
-from bridge.core.wording import utc, who
+from bridge.core.wording import ago, utc, who
 from bridge.ports import Bridge, Declined
-from bridge.store import cases, findings, handover, quarters
+from bridge.store import cases, checklists, findings, handover, quarters, views
 from bridge.store.views import CaseView
 
 EVERY_SECONDS = 0.3
@@ -142,15 +142,23 @@ def _zone(name: str) -> tzinfo:
 
 
 @command()
-@click.argument("case_id", metavar="ID", type=int)
+@click.argument("case_id", metavar="[ID]", type=int, required=False)
 @click.option(
     "--template", type=click.Choice(list(Template), case_sensitive=False), help="Make it one of these instead."
 )
 @click.option("--format", "form", type=click.Choice(["text", "md", "json"]), default="text", show_default=True)
 @paper.operator_option
-def checklist(context: Context, *, case_id: int, template: str | None, form: str, by: str) -> None:
-    """Shows the checklist of a case, or makes it one from another template. `todo done ID` ticks an item."""
+def checklist(context: Context, *, case_id: int | None, template: str | None, form: str, by: str) -> None:
+    """Shows the checklist of a case, or makes it one from another template; without a case, all that are not done.
+
+    `todo done ID` ticks an item.
+    """
     bridge = context.bridge()
+    if case_id is None:
+        if template is not None or form == "md":
+            raise click.UsageError("Name the case.")
+        _list_unfinished(bridge, as_json=form == "json")
+        return
     if template is not None:
         decisions.choose_checklist(bridge, case_id, Template(template), by=by)
     view = find(context, case_id)
@@ -167,6 +175,25 @@ def checklist(context: Context, *, case_id: int, template: str | None, form: str
         click.echo(checklist_text(found, title, url_of(bridge, view)), nl=False)
     else:
         _tell(context, title, found)
+
+
+def _list_unfinished(bridge: Bridge, *, as_json: bool) -> None:
+    now = bridge.clock.now()
+    with bridge.db.read() as tx:
+        found = checklists.unfinished(tx)
+        names = {
+            v.case.id: v.case.subject.label for v in views.rows(tx, only=[u.case_id for u in found], limit=len(found))
+        }
+    if as_json:
+        paper.as_json([plain(u) for u in found])
+    elif not found:
+        paper.line("Every checklist is done.", fg="green")
+    else:
+        rows = [
+            (str(u.case_id), names[u.case_id], u.template.value, f"{u.open} of {u.items}", ago(u.opened_at, now))
+            for u in found
+        ]
+        paper.table(("CASE", "WHO", "TEMPLATE", "OPEN", "BEGUN"), rows)
 
 
 def url_of(bridge: Bridge, view: CaseView) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from bridge.core.case import Case
 from bridge.core.checklist import Ask, Template, asks, choose
@@ -31,6 +31,39 @@ def find(tx: Tx, case_id: int) -> Chosen | None:
     if row is None:
         return None
     return Chosen(template=Template(row.template), chosen_by=row.chosen_by, opened_at=row.opened_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """One checklist with items that nobody has ticked."""
+
+    case_id: int
+    template: Template
+    opened_at: datetime
+    open: int
+    items: int
+
+
+def unfinished(tx: Tx) -> list[Unfinished]:
+    """The checklists that people are not done with, the oldest first."""
+    is_open = func.count(t.todos.c.id).filter(t.todos.c.done_at.is_(None))
+    query = (
+        select(t.checklists, is_open.label("open"), func.count(t.todos.c.id).label("items"))
+        .join(t.todos, t.todos.c.case_id == t.checklists.c.case_id)
+        .group_by(t.checklists.c.case_id)
+        .having(is_open > 0)
+        .order_by(t.checklists.c.opened_at, t.checklists.c.case_id)
+    )
+    return [
+        Unfinished(
+            case_id=r.case_id,
+            template=Template(r.template),
+            opened_at=r.opened_at,
+            open=int(r.open),
+            items=int(r.items),
+        )
+        for r in tx.execute(query)
+    ]
 
 
 def refresh(tx: Tx, case: Case, url: str, now: datetime) -> None:

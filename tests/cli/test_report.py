@@ -113,6 +113,22 @@ def test_the_checklist_asks_nothing_of_the_status_unless_it_is_urgent(ran, gone)
     assert "Slack" not in ran("status").out
 
 
+def test_checklists_that_are_not_done_are_listed_and_counted_without_asking(ran, gone):
+    listed = ran("checklist")
+
+    assert listed.out.splitlines()[0].split() == ["CASE", "WHO", "TEMPLATE", "OPEN", "BEGUN"]
+    assert listed.out.splitlines()[1].split()[:6] == ["1", MAYA, "employee", "8", "of", "8"]
+    assert ran("checklist", "--format", "json").json[0]["open"] == 8
+    assert "Checklists 1 is not done, the oldest for" in ran("status").said
+    assert ran("status", "--json").json["checklists"][0]["case_id"] == 1
+    assert ran("checklist", "--template", "hostile").status == 2
+
+    items = [i["id"] for i in ran("checklist", "1", "--format", "json").json["items"]]
+    ran("todo", "done", *map(str, items))
+    assert ran("checklist").out == "Every checklist is done.\n"
+    assert "Checklists" not in ran("status").out
+
+
 def test_before_the_removal_there_is_no_checklist_but_one_can_be_chosen(ran, okta):
     okta.deactivate(okta.create(GRACE))
 

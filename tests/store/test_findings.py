@@ -149,6 +149,7 @@ def test_a_checklist_asks_exactly_what_its_template_does_and_keeps_what_was_tick
             "operator:lea",
         )
         assert {t.kind for t in todos.todos(tx, only_urgent=True)} == {"breach", "billing:owners"}
+        assert [(u.case_id, u.open, u.items) for u in checklists.unfinished(tx)] == [(case.id, 2, 3)]
         assert todos.untick(tx, slack.id)
         assert not todos.untick(tx, slack.id)
         assert todos.find(tx, slack.id).done_at is None

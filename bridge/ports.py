@@ -53,6 +53,14 @@ class KeyOwner:
     email: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Forgotten:
+    """What became of somebody's profiles as an end user. PostHog deletes events and recordings later, in batches."""
+
+    profiles: int
+    are_events_queued: bool
+
+
 class Target(Protocol):
     """One organization that the bridge acts on.
 
@@ -101,6 +109,10 @@ class Target(Protocol):
 
     def tracked(self, email: str) -> tuple[tuple[Tracked, ...], tuple[Gap, ...]]:
         """Where the customer's own product keeps profiles with that address; never a member's account."""
+        ...
+
+    def forget(self, email: str, project_id: int, *, with_events: bool) -> Forgotten:
+        """Delete the profiles with that address in one project; for good, and never a member's account."""
         ...
 
     def invite(

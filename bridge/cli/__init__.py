@@ -33,6 +33,7 @@ COMMANDS = {
     "cancel": "bridge.cli.decide:cancel",
     "retry": "bridge.cli.decide:retry",
     "undo": "bridge.cli.undo:undo",
+    "profiles": "bridge.cli.profiles:profiles",
     "todo": "bridge.cli.decide:todo",
     "checklist": "bridge.cli.report:checklist",
     "report": "bridge.cli.report:report",
@@ -166,7 +167,9 @@ def _plainly(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, ConfigError):
         return WRONG_USE, "\n".join(error.problems)
     if isinstance(error, BoundaryError):
-        sentence = " ".join(filter(None, (str(error), error.remedy)))
+        said = str(error)
+        stop = "" if not error.remedy or said[-1:] in ".!?:”" else "."
+        sentence = f"{said}{stop} {error.remedy}".strip()
         return UNREACHABLE if isinstance(error, Unavailable) else NEEDS_A_PERSON, sentence
     if isinstance(error, OSError):
         return UNREACHABLE, f"{error.filename}: {refusals.why(error)}" if error.filename else str(error)

@@ -17,7 +17,7 @@ import httpx
 from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import CancelInvite, RemoveMember, SetLevel, Step
 from bridge.core.surroundings import Deeds, Gap, LeftBehind, Project, Surroundings, Tracked
-from bridge.ports import Applied, Finding, KeyOwner, Refused, Unexpected
+from bridge.ports import Applied, Finding, Forgotten, KeyOwner, Refused, Unexpected
 from bridge.remotes.http import Bearer, client
 from bridge.remotes.posthog import access, remedies, shapes
 from bridge.remotes.posthog.activity import read_deeds
@@ -28,7 +28,7 @@ from bridge.remotes.posthog.domains import switch_jit_off
 from bridge.remotes.posthog.inventory import read_left_behind
 from bridge.remotes.posthog.invites import new_invite, read_invites
 from bridge.remotes.posthog.members import WIRE_LEVELS, read_members
-from bridge.remotes.posthog.persons import read_tracked
+from bridge.remotes.posthog.persons import delete_tracked, read_tracked
 from bridge.remotes.posthog.wide import look_around
 
 PAGE_SIZE = 500
@@ -140,6 +140,14 @@ class PostHogTarget:
         asking = Asking(self._client, COLLECTION)
         found = [self._tracked_in(asking, project, email) for project in self._projects(asking)]
         return tuple(one for one in found if one is not None), asking.gaps
+
+    def forget(self, email: str, project_id: int, *, with_events: bool) -> Forgotten:
+        """Delete the profiles with that address in one project; needs the scope `person:write`."""
+        asking = Asking(self._client, COLLECTION)
+        project = next((p for p in self._projects(asking) if p.project_id == project_id), None)
+        if project is None:
+            raise Refused(404, f"There is no project {project_id}.", remedy="`profiles EMAIL` lists those that are.")
+        return delete_tracked(self._client, asking, project, email, with_events=with_events)
 
     def invite(
         self,

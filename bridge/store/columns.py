@@ -64,11 +64,11 @@ class Document(TypeDecorator[Any]):
 
 
 def _to_milliseconds(value: datetime | None) -> int | None:
-    return None if value is None else milliseconds(value)
+    return None if value is None else (value - _EPOCH) // _MILLISECOND
 
 
 def _from_milliseconds(value: int | None) -> datetime | None:
-    return None if value is None else moment_of(value)
+    return None if value is None else _EPOCH + timedelta(milliseconds=value)
 
 
 def _to_text(value: Any) -> str | None:

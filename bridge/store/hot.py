@@ -38,12 +38,14 @@ class Hot:
 
     def rows(self, tx: Tx, **values: Any) -> list[Any]:
         """All rows."""
-        return self._of(tx).rows(tx, values)
+        prepared = self._of(tx)
+        return list(map(prepared.read, tx.rows(prepared.sql, prepared.given(values))))
 
     def first(self, tx: Tx, **values: Any) -> Any:
         """The first row, or `None`."""
-        found = self._of(tx).rows(tx, values)
-        return found[0] if found else None
+        prepared = self._of(tx)
+        found = tx.rows(prepared.sql, prepared.given(values))
+        return prepared.read(found[0]) if found else None
 
     def value(self, tx: Tx, **values: Any) -> Any:
         """The first value of the first row, or `None`."""
@@ -64,12 +66,12 @@ class Hot:
             tx.run_each(prepared.sql, given)
 
     def _of(self, tx: Tx) -> _Prepared:
-        try:
-            return self._prepared[tx.dialect.name]
-        except KeyError:
-            names = inspect.signature(self._build).parameters
-            prepared = _Prepared(self._build(*map(bindparam, names)), tx.dialect)
-            return self._prepared.setdefault(tx.dialect.name, prepared)
+        return self._prepared.get(tx.dialect.name) or self._prepare(tx.dialect)
+
+    def _prepare(self, dialect: Dialect) -> _Prepared:
+        names = inspect.signature(self._build).parameters
+        prepared = _Prepared(self._build(*map(bindparam, names)), dialect)
+        return self._prepared.setdefault(dialect.name, prepared)
 
 
 def insertion(table: Table, *names: str, unless: Sequence[str] = ()) -> Any:
@@ -105,6 +107,8 @@ class _Prepared:
         self._first = outputs[0] if outputs else None
         row = namedtuple("Row", [c.name for c in columns])  # type: ignore[misc] # noqa: PYI024
         self._row: Any = partial(tuple.__new__, row)  # as its own `_make`, which only counts the cells besides
+        self.read: Callable[[Sequence[Any]], Any] = self._turned if self._outputs else self._row
+        """Makes a row of what the driver gives."""
 
     def given(self, values: Mapping[str, Any]) -> Any:
         """The values as the driver wants them."""
@@ -117,16 +121,11 @@ class _Prepared:
                 given[index] = process(given[index])
         return given if self._is_positional else dict(zip(self._names, given, strict=True))
 
-    def rows(self, tx: Tx, values: Mapping[str, Any]) -> list[Any]:
-        """Its rows."""
-        found = tx.rows(self.sql, self.given(values))
-        return list(map(self._read if self._outputs else self._row, found))
-
     def first_value(self, cells: Sequence[Any]) -> Any:
         """The first value of a row as the driver gives it."""
         return self._first(cells[0]) if self._first else cells[0]
 
-    def _read(self, cells: Sequence[Any]) -> Any:
+    def _turned(self, cells: Sequence[Any]) -> Any:
         read = list(cells)
         for index, process in self._outputs:
             read[index] = process(read[index])
@@ -135,9 +134,10 @@ class _Prepared:
 
 def _values_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
     """What takes those values, in that order."""
-    if len(names) > 1:
-        return itemgetter(*names)
-    return lambda values: [values[name] for name in names]
+    if len(names) == 1:
+        (name,) = names
+        return lambda values: (values[name],)
+    return itemgetter(*names) if names else lambda _values: ()
 
 
 def _input(bind: BindParameter[Any], dialect: Dialect) -> Process | None:

@@ -6,9 +6,12 @@ May import: flask, `intake`, `store`, `sources`, `ports`, `core`; nothing that p
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 
 from bridge.ports import Bridge
@@ -31,7 +34,7 @@ def create_app(
     `is_sandbox`: the status page tells a newcomer how to practise.
     """
     # What is static belongs to the status page, and has its guard and headers.
-    app = Flask(__name__, static_folder=None)
+    app = _Application(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = bridge.max_body_bytes
     # A redirect would go out as http:// behind a proxy that ends TLS, and take the token with it.
     app.url_map.strict_slashes = False
@@ -49,6 +52,26 @@ def create_app(
         return _plain(error)
 
     return app
+
+
+class _NoSessions(SessionInterface):
+    """Flask's sessions, of which there are none: the status page keeps its own cookie."""
+
+    _none = NullSession()
+
+    def open_session(self, _app: Flask, _request: Request) -> NullSession:
+        """The same one for every request: nothing can be kept in it."""
+        return self._none
+
+
+class _Application(Flask):
+    """Flask without what no view here has, and every request would pay for."""
+
+    session_interface = _NoSessions()
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: none is a coroutine."""
+        return func
 
 
 def _plain(error: Exception) -> Response:

@@ -289,7 +289,7 @@ class Scim:
 
     def _own_url(self) -> str:
         """The address under which the client reached us: the same few for all requests, and each dear to make."""
-        said = tuple(request.environ.get(name) for name in _NAMES_US)
+        said = tuple(map(request.environ.get, _NAMES_US))
         if said not in self._own_urls:
             if len(self._own_urls) >= MOST_OWN_URLS:  # whoever sends made-up Host headers shall not fill the memory
                 self._own_urls.clear()

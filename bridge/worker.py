@@ -40,6 +40,8 @@ FAILURE_SECONDS = 60
 """How long a failed job can be looked at; RQ's own default is a year."""
 TIMEOUT_SECONDS = 0.3
 """For each answer of Redis to the bell."""
+PAUSE_SECONDS = 0.015
+"""After a ring, until the next is sent: a stream of them would ask Redis as often as it answers."""
 LOOK_SECONDS = 0.45
 LOOK_TIMEOUT_SECONDS = 0.14
 """Connection and two answers stay below `LOOK_SECONDS`."""
@@ -241,8 +243,6 @@ class RedisBell:
     def _send_for_ever(self) -> None:
         while True:
             with self._condition:
-                self._is_sending = False
-                self._condition.notify_all()
                 self._condition.wait_for(lambda: self._wanted)
                 wanted, self._wanted = tuple(self._wanted), {}
                 self._is_sending = True
@@ -252,6 +252,10 @@ class RedisBell:
                 self._told_at = None
             except Exception as error:  # noqa: BLE001 - a lost ring is harmless, a dead bell is not
                 self._tell(error)
+            with self._condition:
+                self._is_sending = False
+                self._condition.notify_all()
+            time.sleep(PAUSE_SECONDS)  # what is rung meanwhile is sent together
 
     def _send(self, target: str) -> None:
         # A target's name has no underscore, so the beginning of a waiting job's id tells whose it is.

@@ -173,6 +173,31 @@ def test_many_rings_are_one_job_per_target(server, queue):
     assert sorted(tuple(job.args) for job in queue.jobs) == [("main",), ("main-2",)]
 
 
+def test_a_stream_of_rings_asks_redis_now_and_then_and_the_last_one_is_sent(server, queue):
+    bell = RedisBell(server.url)
+    before = queue.connection.info("commandstats").get("cmdstat_lrange", {}).get("calls", 0)
+    began = time.monotonic()
+    while time.monotonic() - began < 0.3:
+        bell.ring("main")
+        time.sleep(0.0005)
+    assert queue.connection.lmove(queue.key, "elsewhere")
+    bell.ring("main")
+    bell.flush()
+    asked = queue.connection.info("commandstats")["cmdstat_lrange"]["calls"] - before
+
+    assert 2 <= asked <= (time.monotonic() - began) / worker.PAUSE_SECONDS + 2
+    assert len(queue) == 1
+
+
+def test_the_first_ring_waits_for_nothing(server, queue, monkeypatch):
+    monkeypatch.setattr(worker, "PAUSE_SECONDS", 60.0)
+    bell = RedisBell(server.url)
+    bell.ring("main")
+    bell.flush(30.0)
+
+    assert len(queue) == 1
+
+
 def test_another_processes_ring_is_not_repeated(server, queue):
     for bell in (RedisBell(server.url), RedisBell(server.url)):
         bell.ring("main")

@@ -67,7 +67,17 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
     return organization
 
 
-def look_around(bridge: Bridge, target: str, remote: Target) -> None:
+def is_all_that_is_due(bridge: Bridge, target: str) -> bool:
+    """Whether there is nothing to do at the target but to look around: that takes no claim, and pauses nothing."""
+    now = bridge.clock.now()
+    if bridge.policies[target].surroundings_every is None:
+        return False
+    with bridge.db.read() as tx:
+        is_free = targets.state(tx, target).paused_since is None and not targets.is_due(tx, target, now)
+        return is_free and target in surroundings.due(tx, now)
+
+
+def look_around(bridge: Bridge, target: str) -> None:
     """Look at everything around the members, if that is due and nobody else is. Raises nothing that the world can cause."""
     every, now = bridge.policies[target].surroundings_every, bridge.clock.now()
     if every is None:
@@ -86,7 +96,7 @@ def look_around(bridge: Bridge, target: str, remote: Target) -> None:
 
     seen = None
     try:
-        seen = remote.surroundings(now, go_on=go_on)
+        seen = bridge.remote(target).surroundings(now, go_on=go_on)
     except BoundaryError as error:
         trouble, remedy = str(error), error.remedy
     except Exception as bug:  # told, and tried again in an hour; removals never hear of it

@@ -54,6 +54,9 @@ def run_pass(bridge: Bridge, target_name: str, holder: str = "") -> None:
 
     `holder` is whoever can say later that this pass died, see `let_go_of_dead`.
     """
+    if lookout.is_all_that_is_due(bridge, target_name):
+        lookout.look_around(bridge, target_name)
+        return
     with bridge.db.write() as tx:
         token = targets.claim(tx, target_name, bridge.clock.now(), holder)
     if token is None:
@@ -62,7 +65,7 @@ def run_pass(bridge: Bridge, target_name: str, holder: str = "") -> None:
         with _renewed(bridge, target_name, token):
             this = Pass(bridge=bridge, target=target_name, token=token, remote=bridge.remote(target_name))
             _do_what_is_due(this)
-        lookout.look_around(bridge, target_name, this.remote)
+        lookout.look_around(bridge, target_name)
     except ClaimLost as lost:
         log.warning("claim lost", target=target_name, detail=str(lost))
     except BoundaryError as trouble:

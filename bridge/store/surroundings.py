@@ -93,7 +93,6 @@ def due(tx: Tx, now: datetime) -> tuple[str, ...]:
         select(t.targets.c.name)
         .outerjoin(mine, mine.c.target == t.targets.c.name)
         .where(or_(mine.c.target.is_(None), mine.c.due_at.is_(None), mine.c.due_at <= now))
-        .where(t.targets.c.looked_at.is_not(None))
         .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
         .where(or_(t.targets.c.claimed_until.is_(None), t.targets.c.claimed_until < tx.lease_now(now)))
         .order_by(t.targets.c.name)

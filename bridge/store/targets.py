@@ -152,13 +152,9 @@ def _is_unclaimed(lease_now: datetime) -> ColumnElement[bool]:
 def due(tx: Tx, now: datetime) -> tuple[str, ...]:
     """Targets with something due, not paused and not claimed."""
     lease_now = tx.lease_now(now)
-    has_case = exists().where(
-        t.cases.c.target == t.targets.c.name, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now
-    )
-    has_return = exists().where(t.returns.c.target == t.targets.c.name, t.returns.c.due_at <= now)
     query = (
         select(t.targets.c.name)
-        .where(or_(has_case, has_return, t.targets.c.look_due_at <= now))
+        .where(_has_work(now))
         .where(or_(t.targets.c.paused_until.is_(None), t.targets.c.paused_until <= now))
         .where(_is_unclaimed(lease_now))
         .order_by(t.targets.c.name)
@@ -166,10 +162,16 @@ def due(tx: Tx, now: datetime) -> tuple[str, ...]:
     return tuple(tx.execute(query).scalars())
 
 
-def is_due(tx: Tx, name: str, now: datetime) -> bool:
-    """Whether some case or a look is due at the target."""
+def _has_work(now: datetime) -> ColumnElement[bool]:
+    name = t.targets.c.name
     has_case = exists().where(t.cases.c.target == name, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now)
-    query = select(t.targets.c.name).where(t.targets.c.name == name, or_(has_case, t.targets.c.look_due_at <= now))
+    has_return = exists().where(t.returns.c.target == name, t.returns.c.due_at <= now)
+    return or_(has_case, has_return, t.targets.c.look_due_at <= now)
+
+
+def is_due(tx: Tx, name: str, now: datetime) -> bool:
+    """Whether some case, some return or a look is due at the target."""
+    query = select(t.targets.c.name).where(t.targets.c.name == name, _has_work(now))
     return tx.execute(query).first() is not None
 
 

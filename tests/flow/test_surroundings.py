@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bridge import lookout, reconcile
+from bridge.ports import Refused
 from bridge.store import members, surroundings, targets
 from tests import faults
 from tests.conftest import START, run_for, wire
@@ -117,7 +119,6 @@ def test_who_is_removed_is_kept_as_last_seen(bridge, clock, world):
 
 
 def test_two_workers_never_look_around_at_once(bridge, clock, transport):
-    remote = bridge.remote("main")
     with bridge.db.write() as tx:
         targets.want_look(tx, "main", START + timedelta(hours=30))
         surroundings.put_off(tx, "main", START)
@@ -126,8 +127,32 @@ def test_two_workers_never_look_around_at_once(bridge, clock, transport):
         surroundings.put_off(tx, "main", clock.now())
     before = wide_looks(transport)
 
-    second = faults.meanwhile(lambda: lookout.look_around(bridge, "main", remote))
+    second = faults.meanwhile(lambda: lookout.look_around(bridge, "main"))
     transport.inject(When(path="/domains/"), second)
-    lookout.look_around(bridge, "main", remote)
+    lookout.look_around(bridge, "main")
 
     assert wide_looks(transport) == before + 1
+
+
+def test_it_is_the_first_thing_done_at_a_new_target_so_that_the_first_leaver_s_access_is_known(
+    db, clock, world, transport
+):
+    bridge = wire(db, clock, world, transport, surroundings_every=HOUR)
+    assert reconcile.due_targets(bridge) == ("main",)
+    reconcile.run_pass(bridge, "main")
+
+    assert kept(bridge).surroundings is not None
+    assert not any(r.url.path.endswith("/members/") for r in transport.sent)
+    assert reconcile.due_targets(bridge) == ()
+
+
+def test_a_key_that_cannot_be_read_is_a_gap_while_nobody_is_due(db, clock, world, transport):
+    def remote(_name):
+        raise Refused(401, "the API key cannot be read", remedy="Set POSTHOG_API_KEY.", is_target_wide=True)
+
+    bridge = replace(wire(db, clock, world, transport, surroundings_every=HOUR), remote=remote)
+    reconcile.run_pass(bridge, "main")
+
+    assert kept(bridge).gaps[-1].remedy == "Set POSTHOG_API_KEY."
+    with bridge.db.read() as tx:
+        assert targets.state(tx, "main").paused_since is None

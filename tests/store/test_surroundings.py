@@ -115,9 +115,7 @@ class TestSurroundings:
         surroundings.keep(tx, "main", SEEN)
         assert [g.why for g in surroundings.last(tx, "main").gaps] == ["402: no"]
 
-    def test_it_is_due_once_the_members_were_looked_at_and_not_while_the_target_is_at_work_or_paused(self, tx):
-        assert surroundings.due(tx, START) == ()
-        look(tx, organization(MAYA))
+    def test_it_is_due_from_the_start_and_not_while_the_target_is_at_work_or_paused(self, tx):
         assert surroundings.due(tx, START) == ("main",)
 
         surroundings.put_off(tx, "main", START + timedelta(hours=1))
@@ -126,6 +124,10 @@ class TestSurroundings:
         assert surroundings.due(tx, later) == ("main",)
 
         targets.pause(tx, "main", reason="x", until=later + timedelta(minutes=1), now=later)
+        assert surroundings.due(tx, later) == ()
+
+        targets.resume(tx, "main")
+        assert targets.claim(tx, "main", later) is not None
         assert surroundings.due(tx, later) == ()
 
     def test_targets_that_are_no_longer_configured_are_forgotten(self, tx):

@@ -13,7 +13,7 @@ from bridge import config
 from bridge.cli import COMMANDS
 from bridge.core.case import CaseState
 from bridge.core.policy import Mode, Policy
-from bridge.remotes.posthog.check import NEEDED_SCOPES
+from bridge.remotes.posthog.check import MORE_SCOPES, NEEDED_SCOPES
 from bridge.remotes.posthog.inventory import KINDS
 from bridge.store import coverage, todos
 from tests.conftest import run_for, wire
@@ -127,8 +127,10 @@ class TestThePostHogPage:
 
     def test_a_scope_is_named_for_every_kind_of_resource(self):
         for kind in KINDS:
-            name = "hog_function" if kind.path == "hog_functions" else kind.path.removesuffix("s")
-            assert f"`{name}:read`" in self.TEXT
+            assert f"`{kind.scope}:read`" in self.TEXT
+
+    def test_every_further_scope_that_check_names_is_on_the_page(self):
+        assert [scope for scope, _ in MORE_SCOPES if f"`{scope}`" not in self.TEXT] == []
 
     @pytest.mark.parametrize("quoted", ["is not trusted here: nothing was sent", "or the account was deactivated"])
     def test_what_is_quoted_is_ours(self, quoted):

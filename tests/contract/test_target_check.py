@@ -62,6 +62,15 @@ def test_a_missing_scope_is_named(closed, scope):
     assert scope in failed[0].remedy
 
 
+def test_what_further_scopes_would_add_is_said_and_is_no_trouble(closed):
+    scopes = ("organization_member:write", "organization:read", "user:read", "dashboard:write")
+    found = closed.target(BRIDGE, scopes=scopes).check()
+    (told,) = [f for f in found if f.what.startswith("further scopes would add")]
+    assert told.grade == "ok"
+    assert "what leavers did, and who else removed members (activity_log:read)" in told.what
+    assert "dashboards" not in told.what
+
+
 def test_the_star_is_every_scope(closed):
     assert graded(closed, "fail", closed.target(BRIDGE, scopes=("*",))) == []
 

@@ -1,6 +1,6 @@
 """Whether the key can do its work, said before it has to: what `check` shows for a PostHog target.
 
-What it says of ways back is `core.ways_back`'s. May import: `client`, `answers`, `domains`, `shapes`, `remedies`,
+What it says of ways back is `core.ways_back`'s. May import: `client`, `answers`, `domains`, `inventory`, `shapes`, `remedies`,
 `core`, `ports`.
 """
 
@@ -16,9 +16,18 @@ from bridge.remotes.posthog import remedies, shapes
 from bridge.remotes.posthog.answers import Throttled
 from bridge.remotes.posthog.client import PostHogClient
 from bridge.remotes.posthog.domains import read_domains
+from bridge.remotes.posthog.inventory import KINDS
 
 NEEDED_SCOPES = ("organization_member:write", "organization:read", "user:read")
 """What the bridge's calls need; `:write` includes `:read`. Source: PostHog, posthog/scopes.py."""
+MORE_SCOPES = (
+    ("organization:write", "close-way jit"),
+    ("access_control:read", "who gets into which project"),
+    ("activity_log:read", "what leavers did, and who else removed members"),
+    ("person:read", "whether leavers are tracked as end users"),
+    *((f"{kind.scope}:read", f"{kind.words} that leavers made") for kind in KINDS),
+)
+"""What each further scope adds; `docs/setup-posthog.md` has the same."""
 OWNER, ADMIN = 15, 8
 
 
@@ -69,6 +78,9 @@ def _about_scopes(key: dict[str, Any] | None, trouble: Exception | None, organiz
         yield Finding(grade="fail", what=f"the key lacks the scope {name}", remedy=remedies.scope(name))
     if not missing:
         yield Finding(grade="ok", what="the key has the scopes it needs")
+    without = [f"{adds} ({s})" for s, adds in MORE_SCOPES if not {"*", s, s.replace(":read", ":write")} & scopes]
+    if without and not missing:
+        yield Finding(grade="ok", what=f"further scopes would add: {'; '.join(without)}")
     if key.get("scoped_teams"):
         what = "the key is limited to projects, so PostHog refuses it everything about members"
         yield Finding(grade="fail", what=what, remedy=remedies.PROJECT_KEY)

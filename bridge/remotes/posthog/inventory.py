@@ -33,6 +33,11 @@ class Kind:
     extra: tuple[tuple[str, str], ...] = ()
     """Further query that makes the list cheaper."""
 
+    @property
+    def scope(self) -> str:
+        """The name of the scope that reading it needs, without `:read`."""
+        return self.path.removesuffix("s")
+
 
 HOG_TYPES = "destination,site_destination,internal_destination,source_webhook,site_app,transformation"
 """All of them: the list shows destinations alone unless it is asked for more."""

@@ -32,6 +32,7 @@ from bridge.core.policy import IncidentOf, Policy
 from bridge.core.surroundings import Deeds, Gap
 from bridge.ports import BoundaryError, Bridge, Refused, Target, Unavailable
 from bridge.store import before_removal, cases, checklists, findings, surroundings, targets, ways
+from bridge.store import outside as outside_removals
 from bridge.store.audit import Entry
 from bridge.store.db import FAILURES, Tx
 from bridge.store.findings import Wanted
@@ -180,7 +181,9 @@ def _inquire_outside(bridge: Bridge, target: str, wanted: Wanted) -> None:
     ours = {state.key_uuid, *state.former_key_uuids}
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        findings.keep(tx, wanted.id, outside(known, found, ours), now)
+        all_of_it = outside(known, found, ours)
+        findings.keep(tx, wanted.id, all_of_it, now)
+        outside_removals.note_answer(tx, outside_removals.to_ask(tx, target, now), all_of_it, now)
         findings.want(tx, None, target, Topic.OUTSIDE, now + OUTSIDE_EVERY, now)
 
 

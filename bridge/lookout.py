@@ -14,9 +14,9 @@ import structlog
 
 from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
-from bridge.core.organization import Organization
+from bridge.core.organization import Level, Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Unavailable
-from bridge.store import cases, invites, members, people, standings, surroundings, targets
+from bridge.store import cases, invites, members, outside, people, standings, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -45,6 +45,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         who = members.difference(tx, target, organization)
         invited = invites.difference(tx, target, organization)
         had = surroundings.access_of(tx, target, who.gone) if who.gone else {}
+        strange = outside.unexplained(tx, target, who.gone) if who.gone and _shows_everybody(organization) else ()
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
         before = targets.state(tx, target)
@@ -53,6 +54,8 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
         members.part_with(tx, target, who.gone, had, now)
+        outside.note(tx, target, strange, now)
+        outside.note_back(tx, target, who.new, now)
         if targets.note_look(tx, before, organization, next_look):
             tx.audit(Entry(at=now, kind="target.key_demoted", actor="bridge", target=target))
             log.error("key_demoted", target=target, note="our own account is no owner any more")
@@ -64,6 +67,8 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
             surroundings.put_off(tx, target, now)  # due from now on
+    if strange:
+        log.warning("members gone outside the bridge", target=target, count=len(strange))
     return organization
 
 
@@ -111,6 +116,12 @@ def look_around(bridge: Bridge, target: str) -> None:
         else:
             log.warning("surroundings not seen", target=target, detail=trouble)
             surroundings.note_trouble(tx, target, trouble, remedy)
+
+
+def _shows_everybody(organization: Organization) -> bool:
+    """Whether the list can be trusted to be whole: PostHog may show a plain member no more than themselves."""
+    key = organization.member(organization.key_uuid)
+    return key is not None and key.level >= Level.ADMIN
 
 
 def resume(tx: Tx, target: str, now: datetime) -> None:

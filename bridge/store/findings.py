@@ -92,6 +92,13 @@ def want(tx: Tx, case_id: int | None, target: str, topic: Topic, due_at: datetim
         tx.execute(update(t.findings).where(t.findings.c.id == known.id).values(**fresh))
 
 
+def hasten(tx: Tx, target: str, topic: Topic, due_at: datetime, now: datetime) -> None:
+    """Have the target's own finding on that topic collected by then, and earlier if it is wanted earlier already."""
+    want(tx, None, target, topic, due_at, now)
+    mine = (t.findings.c.case_id.is_(None), t.findings.c.target == target, t.findings.c.topic == topic.value)
+    tx.execute(update(t.findings).where(*mine, t.findings.c.due_at > due_at).values(due_at=due_at))
+
+
 def is_wanted(tx: Tx, target: str, now: datetime) -> bool:
     """Whether something is to be collected at the target now."""
     noted_and_out = (

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from bridge.store import tables_back, tables_seen
+from bridge.store import tables_back, tables_reviews, tables_seen
 from bridge.store.columns import Document, Moment
 
 metadata = tables_seen.metadata
@@ -347,6 +347,11 @@ former_members = tables_seen.former_members
 invites = tables_seen.invites
 surroundings = tables_seen.surroundings
 returns = tables_back.returns
+
+reviews = tables_reviews.reviews
+review_lines = tables_reviews.review_lines
+review_reminders = tables_reviews.review_reminders
+outside_removals = tables_reviews.outside_removals
 
 connections = Table(
     "connections",

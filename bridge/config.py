@@ -307,6 +307,8 @@ def _policy(table: Table) -> Policy:
         hold_look_every=table.duration("hold_look_every", default.hold_look_every),
         drift_every=table.duration("drift_every", default.drift_every),
         surroundings_every=table.optional_duration("surroundings_every", default.surroundings_every),
+        review_every=table.optional_duration("review_every"),
+        unused_after=table.duration("unused_after", default.unused_after, least=timedelta(days=1)),
         cancel_invites_sent=table.flag("cancel_invites_sent", default=default.cancel_invites_sent),
         incident_days=table.integer("incident_days", default.incident_days, least=1, most=366),
         incident_of=table.choice("incident_of", IncidentOf, default.incident_of),

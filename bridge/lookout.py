@@ -16,7 +16,7 @@ from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Level, Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Unavailable
-from bridge.store import cases, invites, members, outside, people, standings, surroundings, targets
+from bridge.store import cases, invites, members, outside, people, reminders, standings, surroundings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -67,6 +67,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
             surroundings.put_off(tx, target, now)  # due from now on
+            reminders.mind(tx, target, bridge.policies[target].review_every, now)
     if strange:
         log.warning("members gone outside the bridge", target=target, count=len(strange))
     return organization

@@ -82,7 +82,7 @@ def _about_member(evidence: Evidence, examined: Examined, unused_after: timedelt
     if examined.is_service:
         yield Finding(
             code=Code.SERVICE,
-            why="the account whose API key the bridge uses; nobody may log in with it from day to day",
+            why="the account whose API key the bridge uses; nobody should log in with it from day to day",
             to_do="See who can log in with it, and that its key is kept as the most powerful one here.",
             sure=Sure.CERTAIN,
             seen_at=seen,

@@ -100,6 +100,11 @@ class Policy:
     """How many days before the removal the activity log is read for the incident report."""
     incident_of: IncidentOf = IncidentOf.ADMINS
 
+    review_every: timedelta | None = None
+    """How often an access review falls due, counted from the last signature; `None` is never."""
+    unused_after: timedelta = timedelta(days=90)
+    """How long a member may not have logged in before a review counts them as unused."""
+
     def most_removals(self, member_count: int) -> int:
         """How many removals in the window go without a person's approval, in an organization of that size."""
         return max(self.floor, min(self.max_removals, int(self.max_share * member_count)))

@@ -59,6 +59,9 @@ class Code(StrEnum):
 RANK = {code: place for place, code in enumerate(Code)}
 """Where each stands among the others."""
 
+PRESSING = frozenset(code for code in Code if RANK[code] <= RANK[Code.INVITE_BY_LEAVER])
+"""What somebody should see to without waiting for the next review."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Word:

@@ -31,6 +31,7 @@ from bridge.store import (
     groups,
     inbox,
     reach,
+    reminders,
     returns,
     targets,
     todos,
@@ -170,6 +171,7 @@ def status(
         for name, each in reached.items()
         for what, remedy in reach.troubles(each, now)
     ]
+    reminded = [Trouble(what=r.what, remedy=r.remedy) for r in reminders.standing(tx) if r.target in names]
     return Status(
         at=now,
         cases={state.value: counts.get(state.value, 0) for state in CaseState},
@@ -181,7 +183,7 @@ def status(
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
         todos=tuple(todos.todos(tx, only_urgent=True)),
-        troubles=(*_demotions(states, now), *_troubles(tx, states, now), *unheard),
+        troubles=(*_demotions(states, now), *_troubles(tx, states, now), *unheard, *reminded),
         still_in=_still_in(tx),
     )
 

@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from bridge.core.organization import Level, Member, Organization
 from bridge.core.surroundings import Deed, Deeds, Gap
 from bridge.store import audit, members, outside, targets
 from bridge.store import tables as t
 from tests.conftest import START
+from tests.store.test_store import open_case
 
 MINUTE = timedelta(minutes=1)
 MAYA = Member(
@@ -73,26 +74,9 @@ def case_of(tx, *, closed_at=None, address: str = "maya@example.com", account: s
                 last_seen_at=START,
             )
         )
-    columns = {
-        "state": "PENDING",
-        "source": "okta",
-        "kind": "x",
-        "subject": {},
-        "reason": "unknown",
-        "note": "",
-        "approver": "",
-        "is_emergency": False,
-        "attempts": 0,
-        "trouble": "",
-        "returns": 0,
-        "is_back": False,
-        "plan": {},
-        "is_backlog": False,
-        "counts_as_intent": True,
-        "outcome": "",
-    }
-    values = {"person_id": person, "target": "main", "scope": scope, "opened_at": START, "closed_at": closed_at}
-    return tx.execute(insert(t.cases).values(**columns, **values)).inserted_primary_key[0]
+    case = open_case(tx, person)
+    tx.execute(update(t.cases).where(t.cases.c.id == case.id).values(scope=scope, closed_at=closed_at))
+    return case.id
 
 
 def step_of(tx, *, result: str = "done", minutes: int | None = 3, account: str = "u-maya") -> None:

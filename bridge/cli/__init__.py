@@ -43,6 +43,7 @@ COMMANDS = {
     "link": "bridge.cli.link:link",
     "audit": "bridge.cli.audit:audit",
     "coverage": "bridge.cli.coverage:coverage",
+    "review": "bridge.cli.review:review",
     "import": "bridge.cli.importing:import_",
     "groups": "bridge.cli.groups:groups",
     "token": "bridge.cli.tokens:token",

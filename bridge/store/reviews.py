@@ -14,7 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, select, update
+from sqlalchemy import case as sql_case
 
 from bridge.core.organization import Level
 from bridge.core.reviewed import Code, Evidence, Finding, Kind, Line, Sure
@@ -168,6 +169,15 @@ def undecided(tx: Tx, review_id: int) -> int:
     mine = t.review_lines.c
     query = select(func.count()).where(mine.review_id == review_id, mine.is_asked, mine.decision == Decision.NONE.value)
     return int(tx.execute(query).scalar_one())
+
+
+def progress(tx: Tx, review_ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Of each review, how many lines need a decision and how many of those have none yet."""
+    mine = t.review_lines.c
+    asked = sql_case((mine.is_asked, 1), else_=0)
+    is_open = sql_case((and_(mine.is_asked, mine.decision == Decision.NONE.value), 1), else_=0)
+    query = select(mine.review_id, func.sum(asked), func.sum(is_open)).where(mine.review_id.in_(review_ids))
+    return {number: (int(all_), int(left)) for number, all_, left in tx.execute(query.group_by(mine.review_id))}
 
 
 def decide(

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, redirect, render_template, request
 from bridge import login
 from bridge.config import is_loopback
 from bridge.ports import Bridge
-from bridge.web import covered, doors, pages, printing
+from bridge.web import covered, doors, pages, printing, reviewed
 
 log = structlog.get_logger()
 
@@ -45,9 +45,9 @@ def blueprint(
     program: str = "python3 -m bridge",
     is_sandbox: bool = False,
 ) -> Blueprint:
-    """`/`, `/cases/<id>` and `/login`, for who came through a link that was made in the data folder.
+    """`/`, `/cases/<id>`, `/review`, `/review/<id>` and `/login`, for who came through a link from the data folder.
 
-    `/live` and `/cases/<id>/live` are what of a page changes, for its script to ask for again and again. `program` is
+    `/live` below each is what of a page changes, for its script to ask for again and again. `program` is
     how the command line is called where the operator sits, for the commands that the page shows.
     """
     admin = Blueprint("admin", __name__, static_folder="static", static_url_path="/static")
@@ -114,7 +114,26 @@ def blueprint(
             return _refusal(404, f"There is no case {case_id}", "The status page lists the cases there are.")
         return _page("case.html", **shown, program=program, live=f"/cases/{case_id}/live")
 
+    _add_reviews(admin, bridge, program)
     return admin
+
+
+def _add_reviews(admin: Blueprint, bridge: Bridge, program: str) -> None:
+    """The pages of the access review."""
+    reader = reviewed.Reader(bridge)
+
+    @admin.get("/review", endpoint="review")
+    @admin.get("/review/live", endpoint="review_live")
+    def review() -> Response:
+        return _page("review.html", **reviewed.current(bridge, reader), program=program, live="/review/live")
+
+    @admin.get("/review/<int(max=999999999999):review_id>", endpoint="kept_review")
+    @admin.get("/review/<int(max=999999999999):review_id>/live", endpoint="kept_review_live")
+    def kept_review(review_id: int) -> Response:
+        shown = reviewed.one(bridge, review_id)
+        if shown is None:
+            return _refusal(404, f"There is no review {review_id}", "The access review's page lists those there are.")
+        return _page("kept_review.html", **shown, program=program, live=f"/review/{review_id}/live")
 
 
 def _is_ours(host_header: str, own_host: str) -> bool:

@@ -69,6 +69,7 @@ def test_what_was_found_is_read_back_with_what_no_database_takes_made_harmless(t
     assert [k.is_asked for k in (maya, invite, noor)] == [True, True, False]
     assert (review.gaps, review.connections, review.unused_days) == ((GAP,), ("okta",), 90)
     assert reviews.undecided(tx, review.id) == 2
+    assert reviews.progress(tx, [review.id, 99]) == {review.id: (2, 2)}
     assert reviews.undecided(tx, start(tx, target="eu", asks_all=True).id) == 3
 
 

@@ -137,7 +137,18 @@ def test_loopback_and_the_public_name_are_not_foreign(stranger, host):
     assert page(stranger, HTTP_HOST=host).status_code == 401
 
 
-EVERYWHERE = ("/", "/live", "/cases/1", "/cases/1/live", "/cases/99/live", "/login", "/static/live.js", "/static/none")
+EVERYWHERE = (
+    "/",
+    "/live",
+    "/cases/1",
+    "/cases/1/live",
+    "/cases/99/live",
+    "/review",
+    "/review/1",
+    "/login",
+    "/static/live.js",
+    "/static/none",
+)
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)

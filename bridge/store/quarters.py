@@ -11,7 +11,8 @@ from bridge.core.events import address_key
 from bridge.core.findings import Topic
 from bridge.core.quarter import Outside, Quarter, Removal, Span, quarter, removal_of
 from bridge.core.surroundings import Deeds, Gap
-from bridge.store import cases, findings, members, views
+from bridge.core.wording import utc
+from bridge.store import cases, findings, outside, views
 from bridge.store import tables as t
 from bridge.store.db import Tx
 
@@ -67,7 +68,7 @@ def _open_items(tx: Tx, case_ids: Collection[int]) -> dict[int, int]:
 
 
 def _outside(tx: Tx, span: Span, target: str) -> tuple[list[Outside], list[Gap]]:
-    """Memberships that others ended: those of the activity log, and those that a look found gone and nobody explains."""
+    """Memberships that others ended: those of the activity log, and those that a look found gone and no case explains."""
     kept = findings.of_target(tx, target, Topic.OUTSIDE)
     log = kept.body if kept is not None and isinstance(kept.body, Deeds) else None
     found = [
@@ -78,14 +79,11 @@ def _outside(tx: Tx, span: Span, target: str) -> tuple[list[Outside], list[Gap]]
         if span.holds(d.at)
     ]
     named = {address_key(o.person) for o in found}
-    ours = select(t.steps.c.canonical).where(
-        t.steps.c.target == target, t.steps.c.is_removal, t.steps.c.result.in_(("done", "gone", "sent", "lost"))
-    )
-    removed = {canonical.partition(" ")[2] for canonical in tx.execute(ours).scalars()}
-    for former in members.gone_between(tx, target, span.since, span.until):
-        if former.member.user_uuid not in removed and former.member.address_key not in named:
-            told = "a look that did not find the member any more"
-            found.append(Outside(at=former.gone_at, person=former.member.email, target=target, by="", known_from=told))
+    for gone in outside.missed_between(tx, target, span.since, span.until):
+        if address_key(gone.email) not in named:
+            told = f"{gone.how}; a member until {utc(gone.last_seen_at)} at least" if gone.last_seen_at else gone.how
+            at = gone.done_at or gone.missed_at
+            found.append(Outside(at=at, person=gone.email, target=target, by=gone.by, known_from=told))
     if log is None:
         why = kept.trouble if kept is not None and kept.trouble else "It was not read yet."
         return found, [Gap(what=f"who else removed members of {target}, in the activity log", why=why)]

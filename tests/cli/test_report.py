@@ -193,7 +193,7 @@ def test_all_removals_of_a_quarter_are_printed_in_a_stated_time_zone(ran, gone, 
     assert printed.status == 0
     assert "| Removed | 2 |" in printed.out
     assert "2026-11-20 10:01:00 CET" in printed.out
-    assert "| wei.zhang@example.com | main | not known | a look that did not find the member any more |" in printed.out
+    assert "| wei.zhang@example.com | main | not known | two looks compared; a member until 2026-11-20 " in printed.out
     assert [r["case_id"] for r in found["removed"]] == [1, 2]
     assert len(rows.splitlines()) == 4
     assert "| Removed | 0 |" in ran("report", "--quarter", "2026Q3").out

@@ -13,7 +13,7 @@ from bridge.core.organization import Level, Member, Organization
 from bridge.core.plan import RemoveMember
 from bridge.core.quarter import span_of
 from bridge.core.surroundings import Deed, Deeds
-from bridge.store import cases, checklists, findings, members, quarters, targets, todos
+from bridge.store import cases, checklists, findings, members, outside, people, quarters, targets, todos
 from tests.store.test_findings import new_case
 
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -81,14 +81,15 @@ def test_a_membership_that_nobody_of_ours_ended_is_listed_apart(db):
     with db.write() as tx:
         targets.ensure(tx, ["main"])
         members.keep(tx, "main", members.difference(tx, "main", everybody))
+        targets.note_look(tx, targets.state(tx, "main"), everybody, AT)
         gone = members.difference(tx, "main", nobody)
-        members.part_with(tx, "main", gone.gone, {}, AT)
+        outside.note(tx, "main", outside.unexplained(tx, "main", gone.gone), AT)
         members.keep(tx, "main", gone)
     assert {(o.person, o.by) for o in report(db).outside} == {("p2@example.com", ""), ("p3@example.com", "")}
     assert report(db).gaps[0].why == "It was not read yet."
 
     with db.write() as tx:
-        findings.want(tx, None, "main", Topic.OUTSIDE, AT, AT)
+        findings.hasten(tx, "main", Topic.OUTSIDE, AT, AT)
         wanted = findings.take(tx, "main", AT, AT)
         rows = (replace(deed, user_email="grace@example.com"), replace(deed, at=AT - timedelta(days=90)))
         findings.keep(tx, wanted.id, Deeds(since=AT - timedelta(days=1), until=AT, rows=rows), AT)
@@ -99,3 +100,16 @@ def test_a_membership_that_nobody_of_ours_ended_is_listed_apart(db):
         ("p3@example.com", ""),
     }
     assert found.gaps[0].what == "the activity log of main before 2026-11-19"
+
+
+def test_what_a_case_of_ours_explains_is_no_other_s_removal(db):
+    """Somebody else was faster: the case tells it."""
+    case = new_case(db, "p2@example.com")
+    everybody = Organization(taken_at=AT, key_uuid="k", members=(account(2),))
+    with db.write() as tx:
+        people.link(tx, case.person_id, "main", "u2", is_theirs=True, how="address", now=AT)
+        members.keep(tx, "main", members.difference(tx, "main", everybody))
+        targets.note_look(tx, targets.state(tx, "main"), everybody, AT)
+        outside.note(tx, "main", outside.unexplained(tx, "main", ["u2"]), AT)
+
+    assert report(db).outside == ()

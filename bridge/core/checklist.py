@@ -194,7 +194,8 @@ def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
 def _ways_back(template: Template, findings: Findings) -> Iterator[Ask]:
     found = findings.ways_back
     for number, way in enumerate(found.open if found else (), 1):
-        said = way.says[:1].upper() + way.says[1:].rstrip(".")
+        said = way.says.rstrip(".")
+        said = said if "." in said.split(" ")[0] else said[:1].upper() + said[1:]  # a domain is spelled as it is
         yield Ask(kind=f"way_back:{number}", text=f"Way back in. {said}. {way.remedy}", is_urgent=template.is_hostile)
 
 

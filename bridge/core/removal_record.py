@@ -1,7 +1,7 @@
 """The removal record: all that can be proven about one removal, as values; `removal_text` prints them.
 
 Made from what the store keeps and from nothing else, so the same record can be made again years later. May import:
-`checklist`, `verified`, `case`, `findings`, `evidence`, `plan`, `events`, `wording`.
+`checklist`, `verified`, `case`, `returns`, `findings`, `evidence`, `plan`, `events`, `wording`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bridge.core.evidence import Logged, StepDone
 from bridge.core.findings import Findings, Progress, Topic
 from bridge.core.incidents import Incident, Proof, incidents, proofs
 from bridge.core.plan import HoldCode
+from bridge.core.returns import Return, ReturnState
 from bridge.core.verified import answers
 from bridge.core.wording import lasting, scope_words, times, utc, who
 
@@ -44,6 +45,8 @@ class Verdict(StrEnum):
 
     REMOVED = "REMOVED"
     BACK = "REMOVED, AND BACK AGAIN"
+    GIVEN_BACK = "REMOVED, AND GIVEN BACK"
+    """Somebody undid it, and the person accepted the invite."""
     NOT_REMOVED = "NOT REMOVED"
 
 
@@ -59,6 +62,7 @@ class Given:
     log: tuple[Logged, ...] = ()
     findings: Findings = field(default_factory=Findings)
     checklist: Checklist | None = None
+    given_back: tuple[Return, ...] = ()
     key_email: str = ""
     """Whose API key the bridge works with."""
     url: str = ""
@@ -113,6 +117,8 @@ class RemovalRecord:
     closed_at: datetime | None
     ended: tuple[Act, ...]
     lives_on: tuple[str, ...]
+    given_back: tuple[Return, ...]
+    """What was prepared for the person to come back, oldest first."""
     findings: Findings
     checklist: Checklist | None
     incidents: tuple[Incident, ...]
@@ -120,12 +126,20 @@ class RemovalRecord:
     url: str
 
 
+def _verdict(given: Given, *, is_removed: bool) -> Verdict:
+    if not is_removed:
+        return Verdict.NOT_REMOVED
+    if any(r.state is ReturnState.BACK for r in given.given_back):
+        return Verdict.GIVEN_BACK
+    return Verdict.BACK if given.case.is_back else Verdict.REMOVED
+
+
 def removal_record(given: Given, now: datetime) -> RemovalRecord:
     """The record of the case as it stands."""
     case = given.case
     removed = [s for s in given.steps if s.is_removal]
     out_at = removed[0].ended_at if removed else None
-    verdict = Verdict.NOT_REMOVED if not removed else Verdict.BACK if case.is_back else Verdict.REMOVED
+    verdict = _verdict(given, is_removed=bool(removed))
     asked = next((e for e in given.events if e.kind.says_out or e.kind is EventKind.LEFT_GROUP), None)
     return RemovalRecord(
         made_at=now,
@@ -158,6 +172,7 @@ def removal_record(given: Given, now: datetime) -> RemovalRecord:
         returns=case.returns,
         closed_at=case.closed_at,
         ended=tuple(_acts(given)),
+        given_back=given.given_back,
         lives_on=LIVES_ON if removed else (),
         findings=given.findings,
         checklist=given.checklist,
@@ -195,6 +210,9 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
         return f"{said} They are a member again now."
     if case.verified_at is not None:
         said += f" A fresh look on {utc(case.verified_at)} showed them out."
+    back = next((r.ended_at for r in given.given_back if r.state is ReturnState.BACK), None)
+    if back is not None:
+        said += f" They were given access back, and are a member again since {utc(back)}."
     if case.closed_at is not None:
         said += f" Case closed on {utc(case.closed_at)}: {case.outcome}."
     elif case.watch_until is not None:

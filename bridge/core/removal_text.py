@@ -14,9 +14,19 @@ from bridge.core.checklist import Checklist, Ticked, Verdict, Verified
 from bridge.core.events import Reason
 from bridge.core.findings import Findings, Topic
 from bridge.core.removal_record import RemovalRecord, not_collected
+from bridge.core.returns import ReturnState
 from bridge.core.surroundings import Gap, Resource
 from bridge.core.wording import counted, scope_words, utc, who
 
+STAGES = {
+    ReturnState.PREPARED: "Prepared, and not sent.",
+    ReturnState.READY: "The invite is on its way.",
+    ReturnState.SENT: "The invite went out and waits to be accepted.",
+    ReturnState.BACK: "Accepted: the person is a member again.",
+    ReturnState.EXPIRED: "Not accepted in time, or cancelled.",
+    ReturnState.FAILED: "PostHog did not take the invite.",
+    ReturnState.DROPPED: "Ended by a newer removal.",
+}
 BOX = {Verdict.YES: "[x]", Verdict.NOT_YET: "[ ]", Verdict.NO: "[ ] **no:**"}
 HOW = {
     "explicit_member": "granted to the person",
@@ -42,6 +52,7 @@ def removal_text(record: RemovalRecord) -> str:
         *_ways_back(record.findings),
         *_left_behind(record),
         *_profiles(record),
+        *_given_back(record),
         *_incidents(record),
         *(["## Checklist", "", *_checklist(record.checklist, record.url)] if record.checklist else []),
         *_evidence(record),
@@ -202,6 +213,20 @@ def _checklist(checklist: Checklist, url: str) -> Iterator[str]:
 def _verified(item: Verified) -> str:
     at = f" On {utc(item.at)}." if item.at else ""
     return f"- {BOX[item.verdict]} {md(item.says)}{at} {_numbers(item.evidence)}".rstrip()
+
+
+def _given_back(record: RemovalRecord) -> Iterator[str]:
+    """What was prepared for the person to come back, and what cannot be given back."""
+    if not record.given_back:
+        return
+    yield from ("## Given back", "")
+    for one in record.given_back:
+        asked = f"{utc(one.asked_at)}: {md(one.says)}, asked by {md(who(one.asked_by))}: {md(one.reason.rstrip('.'))}."
+        approved = f" A level above member, approved by {md(who(one.approved_by))}." if one.approved_by else ""
+        ended = f" {STAGES[one.state]}" + (f" On {utc(one.ended_at)}." if one.ended_at else "")
+        yield f"- {asked}{approved}{ended}"
+        yield from (f"  - Not given back: {md(said)}" for said in one.cannot)
+    yield ""
 
 
 def _ticked(item: Ticked, url: str) -> str:

@@ -34,6 +34,7 @@ def given(view: CaseView, url: str) -> Given:
         log=tuple(_logged(k) for k in view.audit),
         findings=view.findings,
         checklist=checklist(view),
+        given_back=view.given_back,
         key_email=view.key_email,
         url=url,
     )

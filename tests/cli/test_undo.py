@@ -108,3 +108,18 @@ def test_the_case_tells_the_way_back(ran, bridge, world, gone, settle):
     assert "The person accepted the invite and is a member again, as member." in told
     (back,) = ran("case", "1", "--json").json["given_back"]
     assert back["state"] == "back"
+
+
+def test_the_removal_record_says_what_was_given_back_and_what_not(ran, bridge, world, gone, settle):
+    ran("undo", "1", "--reason", "wrong Maya", "--yes")
+    settle(minutes=2)
+    (invite,) = world.invites_for(MAYA)
+    world.accept_invite(invite.id)
+    settle(minutes=20)
+
+    told = ran("report", "1").out
+    assert "**REMOVED, AND GIVEN BACK.**" in told
+    assert f"invite {MAYA} as member, asked by lea: wrong Maya. Accepted: the person is a member again." in told
+    assert "Not given back: Invites that were cancelled stay cancelled." in told
+    assert "the invite was accepted" in told
+    assert ran("report", "1", "--format", "json").json["given_back"][0]["state"] == "back"

@@ -16,7 +16,18 @@ from bridge import following
 from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Level, Organization
 from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Unavailable
-from bridge.store import cases, invites, members, outside, people, reminders, standings, surroundings, targets
+from bridge.store import (
+    before_removal,
+    cases,
+    invites,
+    members,
+    outside,
+    people,
+    reminders,
+    standings,
+    surroundings,
+    targets,
+)
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 
@@ -112,6 +123,7 @@ def look_around(bridge: Bridge, target: str) -> None:
         if was_ended:
             surroundings.put_off(tx, target, bridge.clock.now() + SOON)
         elif seen is not None:
+            before_removal.fill_in(tx, target)
             surroundings.keep(tx, target, seen)
             log.info("looked around", target=target, projects=len(seen.projects), gaps=len(seen.gaps))
         else:

@@ -192,6 +192,7 @@ def play(story: Story) -> None:
 
     story.at(datetime(2026, 11, 20, 22, 0, tzinfo=UTC))  # case 8: an admin, fired at 23:00 in Berlin
     _last_week_of_ivan(world, story.clock.now())
+    story.clock.time += timedelta(seconds=20)
     _remove(bridge, "ivan.petrov", by="samuel", reason=Reason.SECURITY_INCIDENT, note="fired", is_emergency=True)
     story.at(datetime(2026, 11, 21, 8, 30, tzinfo=UTC))
     story.tick(8, "samuel", incident_report="read with Ada Byrne", breach=DPO, known_keys="webhook secret replaced")

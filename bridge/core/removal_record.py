@@ -20,7 +20,7 @@ from bridge.core.findings import Findings, Progress, Topic
 from bridge.core.incidents import Incident, Proof, incidents, proofs
 from bridge.core.plan import HoldCode
 from bridge.core.returns import Return, ReturnState
-from bridge.core.verified import answers
+from bridge.core.verified import answers, seen_out
 from bridge.core.wording import lasting, scope_words, times, utc, who
 
 LIVES_ON = (
@@ -110,7 +110,10 @@ class RemovalRecord:
     """The first removal."""
     removed_again_at: datetime | None
     request_to_out_seconds: int | None
+    seen_out_at: datetime | None
+    """The first look that showed the person out."""
     verified_at: datetime | None
+    """The last one."""
     watched_until: datetime | None
     looks: int
     returns: int
@@ -166,6 +169,7 @@ def removal_record(given: Given, now: datetime) -> RemovalRecord:
         out_at=out_at,
         removed_again_at=removed[-1].ended_at if len(removed) > 1 else None,
         request_to_out_seconds=int((out_at - case.opened_at).total_seconds()) if out_at else None,
+        seen_out_at=_seen_at(given),
         verified_at=case.verified_at,
         watched_until=case.watch_until,
         looks=len(given.looks),
@@ -208,8 +212,9 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
         said += f" The person came back {times(case.returns)} after that."
     if verdict is Verdict.BACK:
         return f"{said} They are a member again now."
-    if case.verified_at is not None:
-        said += f" A fresh look on {utc(case.verified_at)} showed them out."
+    seen_at = _seen_at(given)
+    if seen_at is not None:
+        said += f" A fresh look on {utc(seen_at)} showed them out."
     back = next((r.ended_at for r in given.given_back if r.state is ReturnState.BACK), None)
     if back is not None:
         said += f" They were given access back, and are a member again since {utc(back)}."
@@ -218,6 +223,12 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
     elif case.watch_until is not None:
         said += f" They are watched for coming back until {utc(case.watch_until)}."
     return said
+
+
+def _seen_at(given: Given) -> datetime | None:
+    """When a look first showed the person out, since they came back last."""
+    first = seen_out(given.log)
+    return first.at if first is not None and given.case.verified_at is not None else given.case.verified_at
 
 
 def _asked(case: Case) -> str:

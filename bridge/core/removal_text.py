@@ -79,10 +79,7 @@ def _facts(record: RemovalRecord) -> Iterator[tuple[str, str]]:
     yield "Approved by", md(record.approval_says)
     yield "Performed by", md(record.performed_by)
     yield "Out since", _out(record)
-    yield (
-        "Seen out",
-        f"{utc(record.verified_at)}, by a fresh look" if record.verified_at and record.out_at else "not yet",
-    )
+    yield "Seen out", _seen(record)
     yield "Watched", _watched(record)
     yield "This record", f"made on {utc(record.made_at)}"
 
@@ -94,6 +91,14 @@ def _out(record: RemovalRecord) -> str:
     if record.removed_again_at is None:
         return first
     return f"{utc(record.removed_again_at)}, removed again after a return; first on {first}"
+
+
+def _seen(record: RemovalRecord) -> str:
+    if record.out_at is None or record.seen_out_at is None:
+        return "not yet"
+    last = record.verified_at
+    again = f"; last on {utc(last)}" if last is not None and last != record.seen_out_at else ""
+    return f"{utc(record.seen_out_at)}, by a fresh look{again}"
 
 
 def _watched(record: RemovalRecord) -> str:

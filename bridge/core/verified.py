@@ -46,13 +46,15 @@ def _out(case: Case, steps: Sequence[StepDone], log: Sequence[Logged]) -> Verifi
 
 def _seen_out(case: Case, log: Sequence[Logged]) -> Verified:
     is_seen = case.verified_at is not None and not case.is_back
-    says = "A fresh look showed the person out." if is_seen else "No fresh look has shown the person out yet."
+    if not is_seen:
+        return Verified(kind="seen_out", says="No fresh look has shown the person out yet.", verdict=Verdict.NOT_YET)
+    first = seen_out(log)
     return Verified(
         kind="seen_out",
-        says=says,
-        verdict=Verdict.YES if is_seen else Verdict.NOT_YET,
-        at=case.verified_at if is_seen else None,
-        evidence=_entries(log, ("case.watching",))[-1:],
+        says="A fresh look showed the person out.",
+        verdict=Verdict.YES,
+        at=first.at if first is not None else case.verified_at,
+        evidence=(first.seq,) if first is not None else (),
     )
 
 
@@ -138,6 +140,11 @@ def _waiting(progress: Progress, trouble: str) -> str:
 
 def _not(progress: Progress) -> Verdict:
     return Verdict.NO if progress is Progress.GAVE_UP else Verdict.NOT_YET
+
+
+def seen_out(log: Sequence[Logged]) -> Logged | None:
+    """The entry of the look that first showed the person out, since they came back last."""
+    return next((e for e in reversed(log) if e.kind == "case.watching"), None)
 
 
 def answers(log: Sequence[Logged], canonical: str) -> tuple[int, ...]:

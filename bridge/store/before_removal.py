@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bridge.core.case import Case
 from bridge.core.findings import Before, with_grants, with_surroundings
-from bridge.store import findings, members, surroundings
+from bridge.store import cases, findings, members, surroundings
 from bridge.store.db import Tx
 
 
@@ -18,8 +18,22 @@ def of(tx: Tx, case: Case) -> Before | None:
     return whole(tx, case.target, before, case.removed_at)
 
 
+def fill_in(tx: Tx, target: str) -> None:
+    """Note the projects and roles of everybody who is out, as the last wide look showed them: the next one cannot."""
+    noted = findings.noted(tx, target)
+    kept = surroundings.last(tx, target).surroundings if noted else None
+    for case_id, before in noted:
+        case = cases.find(tx, case_id)
+        if kept is None or case is None or case.removed_at is None or before.surroundings_at is not None:
+            continue
+        if kept.taken_at < case.removed_at:
+            findings.note_more(tx, case_id, with_surroundings(before, kept, case.removed_at))
+
+
 def whole(tx: Tx, target: str, before: Before, removed_at: datetime) -> Before:
     """What was noted, with projects and roles: of the last wide look, or as kept when the account was seen to be gone."""
+    if before.surroundings_at is not None:
+        return before
     kept = surroundings.last(tx, target).surroundings
     if kept is None or kept.taken_at < removed_at:
         return with_surroundings(before, kept, removed_at)

@@ -69,6 +69,12 @@ def noted(tx: Tx, target: str) -> list[tuple[int, Before]]:
     return [(case_id, valued(Before, body)) for case_id, body in tx.execute(query)]
 
 
+def note_more(tx: Tx, case_id: int, before: Before) -> None:
+    """Note more of what was before the removal; the rest is still to come."""
+    mine = (t.findings.c.case_id == case_id, t.findings.c.topic == Topic.BEFORE.value)
+    tx.execute(update(t.findings).where(*mine).values(body=plain(before)))
+
+
 def of_case(tx: Tx, case_id: int) -> Findings:
     """All findings of the case."""
     query = select(t.findings).where(t.findings.c.case_id == case_id).order_by(t.findings.c.id)

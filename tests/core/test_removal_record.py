@@ -90,6 +90,17 @@ def test_a_watch_that_goes_on_is_told_with_its_end():
     assert record(replace(watching, watch_until=None)).says.endswith("after the request.")
 
 
+def test_the_first_look_that_showed_the_person_out_is_told_and_the_last():
+    entries = log(("case.watching",), ("case.returned", {"returns": 1}), ("case.watching",), ("case.closed",))
+    found = record(replace(CASE, returns=1, verified_at=AT + timedelta(hours=24)), log=entries)
+
+    assert found.seen_out_at == entries[2].at
+    assert "| Seen out | 2026-11-20 09:03:00 UTC, by a fresh look; last on 2026-11-21 09:00:00 UTC |" in removal_text(
+        found
+    )
+    assert "| Seen out | not yet |" in text(replace(CASE, verified_at=None))
+
+
 def test_a_project_is_named():
     found = record(replace(CASE, scope="project:42"))
 

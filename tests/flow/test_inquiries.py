@@ -313,6 +313,26 @@ def test_a_wide_look_after_the_removal_takes_nothing_away_that_was_known(bridge,
     assert before.roles == ("Analysts",)
 
 
+def test_the_next_wide_look_comes_after_what_the_last_one_knew_was_noted(bridge, asking, okta, settle, clock):
+    hourly = replace(bridge, policies={"main": replace(bridge.policies["main"], surroundings_every=timedelta(hours=1))})
+    maya = okta.create(MAYA)
+    settle(minutes=2)
+    lookout.look_around(hourly, "main", bridge.remote("main"))
+    with bridge.db.read() as tx:
+        first = surroundings.last(tx, "main").surroundings
+    okta.deactivate(maya)
+    settle(minutes=70)
+    lookout.look_around(hourly, "main", bridge.remote("main"))
+    with bridge.db.read() as tx:
+        assert surroundings.last(tx, "main").surroundings.taken_at > first.taken_at
+    inquire(asking, clock)
+
+    before = found(bridge).before
+    assert before.surroundings_at == first.taken_at
+    assert [p.project for p in before.projects] == ["Web shop", "Mobile app", "Finance"]
+    assert set(before.roles) == {"Growth", "Analysts"}
+
+
 def test_removals_by_others_are_found_in_the_activity_log_once_a_day(bridge, asking, telling, okta, settle, clock):
     def deed(**fields):
         known = {

@@ -27,6 +27,7 @@ from bridge.store import (
     standings,
     surroundings,
     targets,
+    todos,
 )
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
@@ -70,6 +71,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         if targets.note_look(tx, before, organization, next_look):
             tx.audit(Entry(at=now, kind="target.key_demoted", actor="bridge", target=target))
             log.error("key_demoted", target=target, note="our own account is no owner any more")
+        _note_owners(tx, target, before.human_owner_count, organization, now)
         members.keep(tx, target, who)
         invites.keep(tx, target, invited)
         linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
@@ -82,6 +84,18 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
     if strange:
         log.warning("members gone outside the bridge", target=target, count=len(strange))
     return organization
+
+
+def _note_owners(tx: Tx, target: str, before: int | None, organization: Organization, now: datetime) -> None:
+    """Keep in the audit log when the last human owner went, by whatever hand, and when there is one again."""
+    owners = [m.email for m in organization.human_owners]
+    if not owners and before != 0:
+        tx.audit(Entry(at=now, kind="target.no_human_owner", actor="bridge", target=target))
+        log.error("no_human_owner", target=target, note="no human is an owner")
+    elif owners and before == 0:
+        personal = {"owners": owners}
+        tx.audit(Entry(at=now, kind="target.human_owner", actor="bridge", target=target, personal=personal))
+        todos.settle(tx, target, "name-an-owner", "the bridge, which saw a human owner", now)
 
 
 def is_all_that_is_due(bridge: Bridge, target: str) -> bool:

@@ -16,6 +16,7 @@ from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
 from bridge.core.findings import Findings
+from bridge.core.organization import Level
 from bridge.core.plan import RemoveMember
 from bridge.core.policy import Policy
 from bridge.core.returns import Return
@@ -183,7 +184,7 @@ def status(
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
         todos=tuple(todos.todos(tx, only_urgent=True)),
-        troubles=(*_demotions(states, now), *_troubles(tx, states, now), *unheard, *reminded),
+        troubles=(*_demotions(states, now), *_ownerless(states), *_troubles(tx, states, now), *unheard, *reminded),
         still_in=_still_in(tx),
     )
 
@@ -333,6 +334,18 @@ def _demotions(states: Iterable[TargetState], now: datetime) -> Iterable[Trouble
                 f"{lasting(now - state.key_demoted_at)}: it can take no owner out, and stand in for none.",
                 remedy="If none of you did this, treat it as an incident: somebody may be keeping a way in. An owner makes it "
                 "one again in PostHog, under Settings, Members.",
+            )
+
+
+def _ownerless(states: Iterable[TargetState]) -> Iterable[Trouble]:
+    """Told for as long as it lasts, whoever's hand it was."""
+    for state in states:
+        if state.human_owner_count == 0:
+            only = f": only the bridge's account {state.key_email} is one" if state.key_level == Level.OWNER else ""
+            yield Trouble(
+                what=f"No human is an owner of {state.name}{only}.",
+                remedy="Make a person owner in PostHog, under Settings, Members. Until then nobody can change billing or "
+                "make others owner, and the bridge has nobody to hand over to.",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -75,6 +76,8 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
         application = create_app(bridge, **chosen)
         click.echo(f"Listening on {serving.address(listening)}")
     bridge.db.when_gone = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    gc.collect()
+    gc.freeze()  # what is there now stays: the collector would walk through all of it again and again
     try:
         serving.serve(
             application,

@@ -370,3 +370,12 @@ def test_no_operation_raises_anything_but_a_scim_error_or_makes_active_anything_
     except ScimError:
         return
     assert isinstance(result["active"], bool)
+
+
+def test_an_extensions_name_in_another_case_is_the_same_attribute_even_where_the_core_has_that_name():
+    urn = "urn:example:params:scim:schemas:custom:2.0:User"
+    stored = PERSON | {urn: {"Title": "Engineer"}}
+
+    result = patched({"op": "replace", "path": f"{urn}:title", "value": "Lead"}, resource=stored)
+
+    assert list(result[urn].values()) == ["Lead"]

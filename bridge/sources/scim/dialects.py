@@ -160,7 +160,10 @@ def canonical(body: Mapping[str, Any]) -> dict[str, Any]:
     for place, value in places(body):
         if value is None or place.is_never_written:
             continue
-        put(resource, place, value_at(place, value))
+        if place.is_known and not place.urn and not place.sub:
+            resource[place.attribute] = value_at(place, value)  # it stands there in no other spelling
+        else:
+            put(resource, place, value_at(place, value))
     return resource
 
 

@@ -253,6 +253,10 @@ class Selection:
         }
 
 
+EVERYTHING = Selection()
+"""What a client gets that asks for nothing in particular."""
+
+
 def selection(attributes: str | None, excluded: str | None) -> Selection:
     """The selection that two query parameters ask for; names that are no attributes select nothing."""
     return Selection(only=_names(attributes), without=_names(excluded))

@@ -41,16 +41,12 @@ def record(tx: Tx, case: Case, *, by: str, reason: str, as_before: bool, email: 
 def by_policy(tx: Tx, case: Case, policy: Policy, source: str, now: datetime) -> Return | None:
     """The return of somebody whom a source has active again, to be sent at the level of a member; `None`: not by itself."""
     is_wanted = policy.on_reactivate is OnReactivate.INVITE and policy.mode is Mode.ENFORCE
-    if not is_wanted or not any(was_removal(s) for s in cases.steps_of(tx, case.id)) or is_given_back(tx, case):
+    was_removed = any(was_removal(s) for s in cases.steps_of(tx, case.id))
+    if not is_wanted or not was_removed or returns.gives_back(tx, case.id):
         return None
     reason = f"active again in {source}"
     this = record(tx, case, by="policy:on_reactivate", reason=reason, as_before=False, email="", now=now)
     return returns.save(tx, replace(this, state=ReturnState.READY, due_at=now)) if this.email else None
-
-
-def is_given_back(tx: Tx, case: Case) -> bool:
-    """Whether the case's person is on the way back already, or is back."""
-    return any(r.state.is_open or r.state is ReturnState.BACK for r in returns.of_case(tx, case.id))
 
 
 def was_removal(step: StepDone) -> bool:

@@ -15,7 +15,7 @@ from bridge.core.case import Case
 from bridge.core.policy import Mode
 from bridge.core.returns import Return, ReturnState
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, returns
+from bridge.store import batches, cases, checklists, returns
 from bridge.store.db import Tx
 
 
@@ -63,7 +63,7 @@ def removed_in(bridge: Bridge, batch_id: int) -> list[int]:
         found = batches.cases_of(tx, batch_id)
         if not found:
             raise Declined(f"There is no batch {batch_id}.", remedy="`status` and `cases` name the batches.")
-        return [c.id for c in found if c.removed_at is not None and not preparing.is_given_back(tx, c)]
+        return [c.id for c in found if c.removed_at is not None and not returns.gives_back(tx, c.id)]
 
 
 def _undoable(tx: Tx, case_id: int) -> Case:
@@ -74,7 +74,7 @@ def _undoable(tx: Tx, case_id: int) -> Case:
         raise Declined(f"Case {case_id} is about {case.scope} only.", remedy="Give that back in PostHog.")
     if case.removed_at is None:
         raise Declined(f"Nobody was removed in case {case_id}.", remedy=f"`cancel {case_id}` lets the person be.")
-    if preparing.is_given_back(tx, case):
+    if returns.gives_back(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
     newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]
     if newer:
@@ -92,4 +92,6 @@ def _prepare(
     this = preparing.record(tx, case, by=f"operator:{by}", reason=reason, as_before=as_before, email=email, now=now)
     if not this.email:
         raise Declined(f"No address of {case.subject.label} is known.", remedy="Name one with --email.")
+    if checklists.find(tx, case.id) is not None:
+        checklists.refresh(tx, case, bridge.targets[case.target].url, now)
     return this

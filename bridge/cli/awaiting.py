@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from datetime import timedelta
 
 from bridge.cli import paper
 from bridge.cli.cases import releasing
@@ -43,6 +44,11 @@ def until_out(context: Context, case_ids: Collection[int], seconds: float) -> No
         context.leave(NEEDS_A_PERSON)
 
 
+def _precisely(took: timedelta) -> str:
+    """How long it took; to a tenth of a second while that means something."""
+    return f"{took.total_seconds():.1f} s" if took < timedelta(minutes=1) else lasting(took)
+
+
 def _tell(context: Context, view: CaseView) -> None:
     case = view.case
     took = view.access.lasted(case.verified_at or case.opened_at)
@@ -54,7 +60,7 @@ def _tell(context: Context, view: CaseView) -> None:
         if case.plan.holds and all(h.is_releasable for h in case.plan.blocking):
             paper.command_line(releasing(paper.program(context), str(case.id), case.plan.digest), indent=2)
         return
-    after = f" after {lasting(took)}" if took is not None and case.removed_at is not None else ""
+    after = f" after {_precisely(took)}" if took is not None and case.removed_at is not None else ""
     paper.line(f"Case {case.id}: {case.subject.label} is out{after}.", fg="green", bold=True)
     for step in view.steps:
         if step.result in {"done", "gone"}:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import structlog
 
 from bridge import decisions
 from bridge.cli import awaiting, paper, protected
@@ -117,10 +117,10 @@ def remove(
         return
     _be_sure(yes=yes, count=len(known))
     sure = protected.confirmed(bridge, chosen, named, even_protected, may_ask=not yes) if emergency else frozenset()
-    # The operator is told of every case below; the audit log keeps it anyway.
-    logging.getLogger("bridge.intake").setLevel(logging.WARNING)
     opened = []
-    with click.progressbar(named, label="Opening", file=sys.stderr, hidden=len(named) < MOST_LISTED) as bar:
+    shown = click.progressbar(named, label="Opening", file=sys.stderr, hidden=len(named) < MOST_LISTED)
+    # The operator is told of every case below, and the audit log keeps it: no log line besides.
+    with structlog.contextvars.bound_contextvars(is_silent=True), shown as bar:
         for address in bar:
             subject = Subject(user_name=address, emails=(address,))
             words = Reason(reason)

@@ -32,6 +32,8 @@ SWITCHED_OFF, PUBLIC = "switched off", "has a public link"
 """What `remotes.posthog.inventory` notes about such a resource."""
 DUTIES = ("out", "seen_out", "watch")
 """What the bridge must have verified; what else it looks for and finds is an item for a person."""
+INCIDENT = "incident_report"
+"""The item that has somebody read what was done."""
 BREACH = "breach"
 """The item that takes the decision about a breach of personal data."""
 CLOUD = (".posthog.com",)
@@ -176,7 +178,7 @@ def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[
 def _about_the_incident(template: Template, case: Case) -> Iterator[Ask]:
     if template.is_hostile:
         yield Ask(
-            kind="incident_report",
+            kind=INCIDENT,
             text=f"Incident report. Read what the activity log says of the last weeks, with the command “report {case.id} --incident”. It cannot "
             "show what was queried or read.",
             is_urgent=template is Template.EMERGENCY,

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 
 from bridge.core.case import Case
-from bridge.core.checklist import Ask, Template, asks, choose
+from bridge.core.checklist import BREACH, INCIDENT, Ask, Template, asks, choose
 from bridge.core.organization import Level
-from bridge.store import findings, todos
+from bridge.store import findings, returns, todos
 from bridge.store import tables as t
 from bridge.store.db import Tx
 
@@ -72,7 +72,12 @@ def refresh(tx: Tx, case: Case, url: str, now: datetime) -> None:
     template = known.template if known else choose(case, found.before.level if found.before else Level.MEMBER)
     if known is None:
         begin(tx, case.id, template, "the bridge", now)
-    put_up(tx, case.id, asks(template, case, found, url), now)
+    items = asks(template, case, found, url)
+    if returns.gives_back(
+        tx, case.id
+    ):  # what is left of a removal that was a mistake is what was thought to have happened
+        items = tuple(i for i in items if i.kind in {INCIDENT, BREACH})
+    put_up(tx, case.id, items, now)
 
 
 def begin(tx: Tx, case_id: int, template: Template, by: str, now: datetime) -> None:

@@ -65,6 +65,11 @@ def of_case(tx: Tx, case_id: int) -> tuple[Return, ...]:
     return tuple(_return(row) for row in tx.execute(query))
 
 
+def gives_back(tx: Tx, case_id: int) -> bool:
+    """Whether the case's person is on the way back, or is back."""
+    return any(r.state.is_open or r.state is ReturnState.BACK for r in of_case(tx, case_id))
+
+
 def of_person(tx: Tx, person_id: int, target: str) -> list[Return]:
     """All returns of one person at one target, newest first."""
     return [_return(row) for row in _OF_PERSON.rows(tx, person_id=person_id, target=target)]

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import undoing
+from bridge import decisions, inquiries, undoing
 from bridge.core.case import CaseState
+from bridge.core.events import Reason, Subject
 from bridge.core.organization import Level
 from bridge.core.policy import Mode, OnReactivate
 from bridge.core.returns import ReturnState
@@ -239,3 +240,24 @@ def test_the_mail_of_an_undone_person_may_be_another(bridge, world, gone, settle
 
     assert len(world.invites_for("maya.new@example.com")) == 1
     assert world.invites_for(MAYA) == []
+
+
+def test_a_removal_that_was_a_mistake_leaves_nobody_anything_to_do_but_to_read_what_happened(bridge, okta, settle):
+    decisions.remove(
+        bridge,
+        Subject(user_name=MAYA, emails=(MAYA,)),
+        "main",
+        by="lea",
+        reason=Reason.SECURITY_INCIDENT,
+        is_emergency=True,
+    )
+    settle(seconds=2)
+    inquiries.run(bridge, "main")
+    with bridge.db.read() as tx:
+        assert len(todos.todos(tx)) > 10
+
+    undo(bridge, 1)
+    inquiries.run(bridge, "main")
+
+    with bridge.db.read() as tx:
+        assert [t.kind for t in todos.todos(tx)] == ["incident_report", "breach"]

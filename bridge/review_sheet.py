@@ -103,8 +103,10 @@ def facts(sheet: Sheet, now: datetime) -> list[tuple[str, str]]:
     removed = sheet.count_of(Kind.REMOVED)
     clear = sum(k.line.kind is Kind.MEMBER and not k.line.findings for k in sheet.lines)
     in_it = f"{counted(members, 'member')}, {clear} without a finding; {counted(invites, 'invite')}"
+    # A review is kept and sent on: how long ago it was is nothing that stays true.
+    seen = utc(sheet.as_of) + (f" ({ago(sheet.as_of, now)})" if sheet.review is None else "")
     told = [
-        ("As of", f"{utc(sheet.as_of)} ({ago(sheet.as_of, now)}), the last look at PostHog"),
+        ("As of", f"{seen}, the last look at PostHog"),
         ("Set against", " and ".join(sheet.connections) or "nobody: no identity provider speaks for it"),
         ("Unused", f"no log-in for {counted(sheet.unused_days, 'day')}"),
         ("In it", f"{in_it}; {counted(removed, 'removal')} outside the bridge"),
@@ -117,7 +119,7 @@ def facts(sheet: Sheet, now: datetime) -> list[tuple[str, str]]:
         *told,
         ("Started", f"{utc(review.started_at)} by {review.started_by}"),
         ("Decided", f"{kept} to keep, {gone} to remove, {sheet.undecided} open"),
-        ("Signed", signature(sheet)),
+        ("Stands", signature(sheet)),
     ]
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import click
+import structlog
 
 from bridge import review_sheet, reviewing
 from bridge.cli import looking, paper
@@ -198,7 +199,9 @@ def remove(context: Context, *, number: int, lines: tuple[str, ...], reason: str
             raise click.UsageError("Nobody can be asked here: add --yes when this is right. Nothing was opened.")
         paper.line(f"To be removed from {sheet.target}: {_named(who)}.", bold=True)
         click.confirm(f"Open {counted(len(who), 'case')}?", abort=True)
-    for case in reviewing.remove(bridge, number, chosen, by=by, reason=reason):
+    with structlog.contextvars.bound_contextvars(is_silent=True):  # the operator is told of every case below
+        opened = reviewing.remove(bridge, number, chosen, by=by, reason=reason)
+    for case in opened:
         due = f", due at {utc(case.due_at)}" if case.due_at else ""
         paper.line(f"Case {case.id} is open for {case.subject.label}{due}.", fg="green")
     _tell_left(context, number)

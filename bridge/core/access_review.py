@@ -291,7 +291,7 @@ def _of_removed(removed: Removed) -> Line:
     hand = f" by {removed.by}" if removed.by else ", by whom is not known"
     finding = Finding(
         code=Code.OUTSIDE_REMOVAL,
-        why=f"removed outside the bridge{hand}; {removed.how}",
+        why=f"removed outside the bridge{hand} ({removed.how})",
         to_do="Ask why, since no case tells it: invites, keys and what is left behind were looked at by nobody.",
         sure=Sure.CERTAIN if removed.by else Sure.LIKELY,
         since=removed.last_seen_at,

@@ -213,5 +213,5 @@ def test_a_removal_outside_the_bridge_is_a_line_that_nothing_can_take_away():
     )
     (unknown,) = lines_of(evidence(removed=(removed,)))
     assert unknown.is_lasting
-    assert unknown.findings[0].why == "removed outside the bridge, by whom is not known; two looks compared"
+    assert unknown.findings[0].why == "removed outside the bridge, by whom is not known (two looks compared)"
     assert (unknown.findings[0].since, unknown.findings[0].seen_at) == (NOW - 2 * DAY, NOW - DAY)

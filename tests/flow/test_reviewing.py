@@ -178,7 +178,7 @@ def test_a_removal_outside_the_bridge_is_in_the_next_review_and_not_in_the_one_a
     look(looked, clock)
     review = reviewing.start(looked, "main", by="lea")
     gone = lines(looked, review)["removed", GRACE]
-    assert "by whom is not known; two looks compared" in gone.line.findings[0].why
+    assert "by whom is not known (two looks compared)" in gone.line.findings[0].why
     with pytest.raises(Declined, match="is gone already"):
         reviewing.remove(looked, review.id, [gone.number], by="lea")
     reviewing.sign(looked, review.id, by="lea", leave_open="x")

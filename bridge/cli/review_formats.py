@@ -24,6 +24,8 @@ MOST_TO_DO = 25
 
 HEADINGS = ("Line", "Who", "Level", "Why", "Since", "Sure", "What to do", "Seen", "Decision")
 """The columns for people."""
+WORDY = ("Who", "Why", "What to do", "Decision")
+"""Those with text that may be long and without a blank."""
 
 CSV_OF_LINES = ("target", "as_of", "review", "line", "kind", "id", "email", "name", "level")
 CSV_OF_FINDINGS = ("found", "why", "since", "sure", "to_do", "seen_at")
@@ -35,7 +37,8 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --quiet: #a2a8b0; --line: #2d3238; } }
 body { font: 14px/1.45 Inter, ui-sans-serif, system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; } dt, .quiet { color: var(--quiet); }
-th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-top: 1px solid var(--line); }
+.words { overflow-wrap: anywhere; min-width: 11rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } dd { margin: 0; }
 code { font: .9em ui-monospace, monospace; }
 @media print { body { margin: 0; max-width: none; } tr { break-inside: avoid; } }
@@ -111,8 +114,11 @@ def as_html(sheet: Sheet, now: datetime, *, shows_all: bool) -> str:
     facts = [*review_sheet.facts(sheet, now), *(("Not seen", f"{g.what}: {g.why} {g.remedy}") for g in sheet.gaps)]
     told = "\n".join(f"<dt>{name}</dt><dd>{_in_html(text)}</dd>" for name, text in facts)
     rows = review_sheet.rows(sheet, shows_all=shows_all)
-    body = "\n".join(f"<tr>{''.join(f'<td>{_in_html(c)}</td>' for c in _cells(sheet, *row))}</tr>" for row in rows)
-    head = "".join(f'<th scope="col">{name}</th>' for name in _headings(sheet))
+    names = _headings(sheet)
+    opens = ['<td class="words">' if name in WORDY else "<td>" for name in names]
+    cells = [zip(opens, _cells(sheet, *row), strict=True) for row in rows]
+    body = "\n".join(f"<tr>{''.join(f'{opening}{_in_html(text)}</td>' for opening, text in row)}</tr>" for row in cells)
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     title = _in_html(sheet.title)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'

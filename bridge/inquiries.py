@@ -57,6 +57,8 @@ FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=2)
 """The first back-off, and where it stops growing."""
 MOST_TRIES = 10
 """After so many an inquiry has its last word: with back-off after some nine hours."""
+ENDED_EARLY = ("Not asked:", "PostHog throttles")
+"""How a gap begins whose rest can be had later. Source: `remotes.posthog.asking`."""
 KINDS, PROJECTS = 15, 10
 """Lists that an inventory asks for in each project, and how many projects are thought to be there before it is known."""
 CALLS_AN_HOUR = 1_600
@@ -163,10 +165,22 @@ def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         _keep_entry(tx, case, wanted.topic, findings.keep(tx, wanted.id, body, now), now)
-        if wanted.topic is Topic.DEEDS and case.removed_at is not None and began < case.removed_at + DEEDS_AFTER:
-            findings.want(tx, case.id, target, Topic.DEEDS, case.removed_at + DEEDS_AGAIN, now)
+        again = _again_at(case, wanted.topic, body, began)
+        if again is not None:
+            findings.want(tx, case.id, target, wanted.topic, again, now)
         checklists.refresh(tx, case, bridge.targets[target].url, now)
     log.info("inquiry done", target=target, case_id=case.id, topic=wanted.topic.value)
+
+
+def _again_at(case: Case, topic: Topic, body: Body, began: datetime) -> datetime | None:
+    """When to ask once more: a log that was read at once, and what ended early; for a day, then what is there stays."""
+    removed_at = case.removed_at
+    if removed_at is None:
+        return None
+    if topic is Topic.DEEDS and began < removed_at + DEEDS_AFTER:
+        return removed_at + DEEDS_AGAIN
+    ended_early = any(g.why.startswith(ENDED_EARLY) for g in body.gaps)
+    return began + LONGEST_WAIT if ended_early and began < removed_at + timedelta(days=1) else None
 
 
 def _inquire_outside(bridge: Bridge, target: str, wanted: Wanted) -> None:

@@ -14,7 +14,7 @@ from bridge.core.events import Reason, Subject
 from bridge.core.findings import Progress, Topic
 from bridge.core.organization import Level
 from bridge.core.policy import IncidentOf
-from bridge.core.surroundings import Deed, Grant, Project, Resource, Seat, Surroundings
+from bridge.core.surroundings import Deed, Gap, Grant, Project, Resource, Seat, Surroundings
 from bridge.ports import Unavailable, Unexpected
 from bridge.store import cases, checklists, findings, surroundings, todos
 from tests.inquiring import Telling
@@ -212,6 +212,24 @@ def test_an_inquiry_makes_room_when_something_is_due_that_no_worker_takes(
     assert row.attempts == 0
     with bridge.db.read() as tx:
         assert findings.is_wanted(tx, "main", clock.now())
+
+
+def test_a_list_that_ended_early_is_kept_and_asked_for_again_within_the_day(
+    bridge, asking, telling, okta, settle, clock
+):
+    telling.gaps = (Gap(what="flags in Shop", why="PostHog throttles this key for 600 s."),)
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+    assert found(bridge).left_behind.gaps == telling.gaps
+
+    telling.gaps = ()
+    inquire(asking, clock, hours=1)
+    assert found(bridge).left_behind.gaps != ()
+    inquire(asking, clock, hours=2)
+
+    assert found(bridge).left_behind.gaps == ()
+    assert found(bridge).of(Topic.LEFT_BEHIND).progress is Progress.KEPT
 
 
 def test_two_workers_never_inquire_at_one_target_at_once(bridge, okta, settle, clock):

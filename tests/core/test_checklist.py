@@ -127,7 +127,7 @@ def test_invites_and_profiles_and_ways_back_are_asked_about():
 
     assert "x@evil.example (owner)" in text_of("invites_sent", found=found)
     assert "2 profiles with this address: Shop (2)" in text_of("customer_profile", found=found)
-    assert text_of("way_back:1", found=found) == "Way back in. Example.com takes people back. Set SSO."
+    assert text_of("way_back:1", found=found) == "Way back in. example.com takes people back. Set SSO."
     assert "way_back:2" not in kinds(Template.EMPLOYEE, found)
     urgent = {a.kind for a in asks(Template.HOSTILE, CASE, found, CLOUD) if a.is_urgent}
     assert "way_back:1" in urgent

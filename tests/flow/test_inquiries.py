@@ -281,7 +281,7 @@ def test_the_ways_back_that_stood_open_after_the_removal_are_kept(bridge, asking
     okta.deactivate(okta.create(MAYA))
     settle(minutes=2)
     hourly = replace(bridge.policies["main"], surroundings_every=timedelta(hours=1))
-    lookout.look_around(replace(bridge, policies={"main": hourly}), "main", bridge.remote("main"))
+    lookout.look_around(replace(bridge, policies={"main": hourly}), "main")
     inquire(asking, clock)
 
     ways = found(bridge).ways_back
@@ -335,12 +335,12 @@ def test_the_next_wide_look_comes_after_what_the_last_one_knew_was_noted(bridge,
     hourly = replace(bridge, policies={"main": replace(bridge.policies["main"], surroundings_every=timedelta(hours=1))})
     maya = okta.create(MAYA)
     settle(minutes=2)
-    lookout.look_around(hourly, "main", bridge.remote("main"))
+    lookout.look_around(hourly, "main")
     with bridge.db.read() as tx:
         first = surroundings.last(tx, "main").surroundings
     okta.deactivate(maya)
     settle(minutes=70)
-    lookout.look_around(hourly, "main", bridge.remote("main"))
+    lookout.look_around(hourly, "main")
     with bridge.db.read() as tx:
         assert surroundings.last(tx, "main").surroundings.taken_at > first.taken_at
     inquire(asking, clock)

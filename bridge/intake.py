@@ -100,7 +100,7 @@ def _change_user(
         tx, person, connection.name, known.standings, is_out=not is_active, at=now, is_activation=is_back
     )
     if event is not None:
-        known = replace(known, standings=said)
+        known = following.Known(open_cases=known.open_cases, standings=said)
         return after, following.follow(bridge, tx, event, person, connection.targets, now, known=known) or set()
     if not is_active:
         return after, _look_again(tx, connection, known.open_cases, now)

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from bridge.core.organization import Level, Organization
 
@@ -150,6 +151,7 @@ class Plan:
         return digest_of(tuple(s.canonical for s in self.steps), tuple(h.code for h in self.holds))
 
 
+@lru_cache(maxsize=1_000)
 def digest_of(steps: tuple[str, ...], codes: tuple[HoldCode, ...]) -> str:
     """The digest over canonical steps (in order) and hold codes (as a set)."""
     text = json.dumps([list(steps), sorted(set(codes))], separators=(",", ":"))

@@ -321,8 +321,9 @@ def _groups_of(
 
 def _body() -> dict[str, Any]:
     """The request's body, whatever its content type says. Raises: `InvalidSyntax`; 413 from the framework."""
+    data = request.get_data(cache=False)
     try:
-        body = json.loads(request.get_data(cache=False), parse_constant=_refuse_constant)
+        body = _JSON.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except (ValueError, RecursionError):
         raise InvalidSyntax("The body is not valid JSON.") from None
     if not isinstance(body, dict):
@@ -332,6 +333,10 @@ def _body() -> dict[str, Any]:
 
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(word)
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
+"""As `json.loads` would make it anew for each body."""
 
 
 def _selection(asked: Mapping[str, Any]) -> resources.Selection:

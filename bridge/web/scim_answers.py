@@ -6,12 +6,14 @@ Source: RFC 7644, sections 3.1, 3.12 and 8.1.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Response
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bridge import ports
@@ -19,9 +21,15 @@ from bridge.packing import packed
 from bridge.sources.scim.errors import NotFound, ScimError, TooLarge, TryAgain, Uniqueness, error_body
 from bridge.store.db import FAILURES
 
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
+
 CONTENT_TYPE = "application/scim+json"
 
 _log = structlog.get_logger()
+
+_WRITTEN_OUT = re.compile(r"[A-Za-z0-9:/.\[\]~%_-]*")
+"""An address that goes into a header as it is."""
 
 _DETAILS = {
     400: "The request cannot be read.",
@@ -32,7 +40,14 @@ _DETAILS = {
 
 def answer(body: Mapping[str, Any] | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A SCIM answer; `None` means no body."""
-    return Response(b"" if body is None else packed(body), status, dict(headers or {}), content_type=CONTENT_TYPE)
+    return _Answer(b"" if body is None else packed(body), status, dict(headers or {}), content_type=CONTENT_TYPE)
+
+
+class _Answer(Response):
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """The headers as they are where nothing has to be done to them; werkzeug copies them, and reads each address."""
+        is_done = self.status_code in {200, 201} and _WRITTEN_OUT.fullmatch(self.headers.get("Location", ""))
+        return self.headers if is_done else super().get_wsgi_headers(environ)
 
 
 def answer_to(error: Exception, *, kind: str) -> Response:

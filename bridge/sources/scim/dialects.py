@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bridge.sources.scim.errors import InvalidPath, InvalidSyntax, InvalidValue
@@ -36,6 +37,9 @@ MAX_EMAILS = 100
 
 MAX_DEPTH = 16
 """Levels of objects and lists in a body; SCIM itself needs five."""
+
+MAX_KNOWN_CHARACTERS = 200
+"""In a name whose place is kept in mind; what is longer, nobody sends twice."""
 
 NEVER_WRITTEN = frozenset({"id", "meta", "groups", "password", "schemas"})
 """What no client sets: the server's own, and the password that Okta sends and nobody here needs."""
@@ -108,6 +112,10 @@ def place_of(key: str) -> Place | None:
     `Active`, `name.givenName`, `urn:…:core:2.0:User:active`, `urn:…:enterprise:2.0:User:manager.value`, a bare URN.
     Raises: `InvalidPath` for a name that ends in `active` and cannot be read: it may be a disable, and is never skipped.
     """
+    return _read_before(key) if len(key) <= MAX_KNOWN_CHARACTERS else _read(key)
+
+
+def _read(key: str) -> Place | None:
     name, urn = key.strip(), ""
     if _UNSTORABLE.search(name):
         raise InvalidPath("An attribute's name contains a NUL character or half of a surrogate pair.")
@@ -129,6 +137,10 @@ def place_of(key: str) -> Place | None:
     if (not is_name or place.sub) and (place.is_active or _LAST_WORD.split(name)[-1].lower() == "active"):
         raise InvalidPath('Write the path of the active attribute as "active".')
     return place if is_name else None
+
+
+_read_before = lru_cache(maxsize=1_000)(_read)
+"""The same for names that were read before: identity providers send the same dozen for ever."""
 
 
 def sub_name(name: str) -> str:

@@ -15,7 +15,7 @@ from bridge.core.case import Case
 from bridge.core.policy import Mode
 from bridge.core.returns import Return, ReturnState
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, checklists, returns
+from bridge.store import batches, cases, checklists, returns, todos
 from bridge.store.db import Tx
 
 
@@ -51,6 +51,7 @@ def send(bridge: Bridge, return_ids: Collection[int], *, by: str) -> list[Return
                 )
             this = returns.save(tx, replace(this, state=ReturnState.READY, due_at=now))
             tx.audit(returns.entry(this, "return.approved", f"operator:{by}", now, {"level": this.level.word}))
+            todos.settle(tx, this.target, "reactivated", f"operator:{by}", now, case_id=this.case_id)
             done.append(this)
     for target in {this.target for this in done}:
         bridge.bell.ring(target)

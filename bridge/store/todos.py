@@ -77,10 +77,11 @@ def tick(tx: Tx, todo_id: int, by: str, now: datetime, answer: str = "") -> bool
     return tx.execute(update(t.todos).where(*mine).values(done_at=now, done_by=by, answer=answer)).rowcount == 1
 
 
-def settle(tx: Tx, target: str, kind: str, by: str, now: datetime) -> bool:
-    """Say that what was asked in that kind is done in all cases of a target. False when nobody had asked."""
+def settle(tx: Tx, target: str, kind: str, by: str, now: datetime, *, case_id: int | None = None) -> bool:
+    """Say that what was asked in that kind is done, in all cases of a target or in one. False when nobody had asked."""
     of_target = select(t.cases.c.id).where(t.cases.c.target == target)
-    asked = (t.todos.c.kind == kind, t.todos.c.done_at.is_(None), t.todos.c.case_id.in_(of_target))
+    is_meant = t.todos.c.case_id.in_(of_target) if case_id is None else t.todos.c.case_id == case_id
+    asked = (t.todos.c.kind == kind, t.todos.c.done_at.is_(None), is_meant)
     return tx.execute(update(t.todos).where(*asked).values(done_at=now, done_by=by)).rowcount > 0
 
 

@@ -261,3 +261,17 @@ def test_a_removal_that_was_a_mistake_leaves_nobody_anything_to_do_but_to_read_w
 
     with bridge.db.read() as tx:
         assert [t.kind for t in todos.todos(tx)] == ["incident_report", "breach"]
+
+
+def test_undoing_answers_what_was_asked_when_the_source_took_the_leaving_back(bridge, world, okta, settle):
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    settle(minutes=2)
+    okta.activate(maya)
+    settle(minutes=2)
+    undo(bridge, the_case(bridge).id)
+    settle(minutes=2)
+
+    with bridge.db.read() as tx:
+        found = [t.done_by for t in todos.todos(tx, only_open=False) if t.kind == "reactivated"]
+    assert found == ["operator:lea"]

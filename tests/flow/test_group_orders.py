@@ -25,7 +25,8 @@ from bridge.store import audit, inbox, people
 from bridge.store import db as store
 from bridge.store import tables as t
 from tests.conftest import HandClock, connect, quick, run_for, wire
-from tests.flow.test_properties import PEOPLE, small_world
+from tests.flow.deeds import PEOPLE
+from tests.flow.worlds import small_world
 from tests.players import Idp, all_cases
 
 EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "400" if os.environ.get("CI") else "80"))

@@ -17,7 +17,7 @@ from bridge.core.reviewed import Code, Evidence, Kind, Line
 from bridge.core.surroundings import Gap
 from bridge.core.wording import counted
 from bridge.ports import Bridge, Declined
-from bridge.store import reminders, review_evidence, reviews, targets
+from bridge.store import reminders, review_evidence, reviews
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.reviews import Decision, KeptLine, Outcome, Review
@@ -67,17 +67,17 @@ def start(bridge: Bridge, target: str, *, by: str, unused_days: int | None = Non
     `asks_all`: members without a finding need a decision, too.
     """
     now = bridge.clock.now()
+    with bridge.db.read() as tx:  # it takes every member to say, and nobody shall wait for that
+        found = current(bridge, tx, target, unused_days)
+    if found is None:
+        raise Declined(f"{target} was never looked at.", remedy="Start `run`, or `worker` and `sweep`.")
     with bridge.db.write() as tx:
-        targets.ensure(tx, [target])
         open_one = reviews.open_of(tx, target)
         if open_one is not None:
             raise Declined(
                 f"Review {open_one.id} of {target} is open since {open_one.started_at:%Y-%m-%d}, by {open_one.started_by}.",
                 remedy=f"Go on with `review show {open_one.id}`, or end it with `review drop {open_one.id} --reason WHY`.",
             )
-        found = current(bridge, tx, target, unused_days)
-        if found is None:
-            raise Declined(f"{target} was never looked at.", remedy="Start `run`, or `worker` and `sweep`.")
         review = reviews.start(
             tx,
             found.evidence,
@@ -101,7 +101,7 @@ def start(bridge: Bridge, target: str, *, by: str, unused_days: int | None = Non
 
 
 def keep(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str, reason: str) -> list[KeptLine]:
-    """Decide that those stay as they are. Raises `Declined`, and then nothing was decided."""
+    """Decide that those stay as they are; the lines as they were. Raises `Declined`, and then nothing was decided."""
     now, reason = bridge.clock.now(), _plain(reason)
     with bridge.db.write() as tx:
         review = _open(tx, review_id)
@@ -115,7 +115,7 @@ def keep(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str, r
         decided = [k.number for k in lines]
         reviews.decide(tx, review.id, decided, Decision.KEEP, reason=reason, by=by, now=now)
         _note(tx, review, "review.kept", lines, by=by, reason=reason, now=now)
-        return _chosen(tx, review, numbers)
+    return lines
 
 
 def remove(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str, reason: str = "") -> list[Case]:
@@ -152,22 +152,22 @@ def sign(bridge: Bridge, review_id: int, *, by: str, leave_open: str = "", seen:
     """
     now, why = bridge.clock.now(), _plain(leave_open)
     with bridge.db.write() as tx:
-        review = _open(tx, review_id)
-        digest = reviews.digest_of(review, reviews.lines_in(tx, review_id))
+        review, lines = _open(tx, review_id), reviews.lines_in(tx, review_id)
+        digest = reviews.digest_of(review, lines) if seen else ""
         if not digest.startswith(seen):
             raise Declined(
                 f"Review {review_id} has changed since you saw it: its digest is {digest[:12]} now, not {seen}.",
                 remedy=f"Look again with `review show {review_id}` and name that digest.",
             )
-        left = reviews.undecided(tx, review_id)
+        left = sum(k.is_undecided for k in lines)
         if left and not why:
             verb = "is" if left == 1 else "are"
             raise Declined(
                 f"{counted(left, 'line')} of review {review_id} {verb} not decided.",
                 remedy=f"`review show {review_id}` marks them; or sign with --leave-open and the reason.",
             )
-        ended = reviews.end(tx, review_id, Outcome.SIGNED, note=why if left else "", by=by, now=now)
-        _note_end(tx, bridge, ended, "review.signed", left=left, now=now)
+        ended = reviews.end(tx, review_id, lines, Outcome.SIGNED, note=why if left else "", by=by, now=now)
+        _note_end(tx, bridge, ended, lines, "review.signed", now=now)
     return ended
 
 
@@ -176,9 +176,9 @@ def drop(bridge: Bridge, review_id: int, *, by: str, reason: str) -> Review:
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         _open(tx, review_id)
-        left = reviews.undecided(tx, review_id)
-        ended = reviews.end(tx, review_id, Outcome.DROPPED, note=_plain(reason), by=by, now=now)
-        _note_end(tx, bridge, ended, "review.dropped", left=left, now=now)
+        lines = reviews.lines_in(tx, review_id)
+        ended = reviews.end(tx, review_id, lines, Outcome.DROPPED, note=_plain(reason), by=by, now=now)
+        _note_end(tx, bridge, ended, lines, "review.dropped", now=now)
     return ended
 
 
@@ -251,8 +251,8 @@ def _note(
     )
 
 
-def _note_end(tx: Tx, bridge: Bridge, review: Review, kind: str, *, left: int, now: datetime) -> None:
-    lines = reviews.lines_in(tx, review.id)
+def _note_end(tx: Tx, bridge: Bridge, review: Review, lines: Sequence[KeptLine], kind: str, *, now: datetime) -> None:
+    left = sum(k.is_undecided for k in lines)
     counts = {d.value: sum(k.decision is d for k in lines) for d in (Decision.KEEP, Decision.REMOVE)}
     facts = {"review": review.id, "digest": review.digest, "lines": len(lines), **counts, "undecided": left}
     personal = {"note": review.note} if review.note else {}

@@ -207,11 +207,13 @@ def decide(
         tx.execute(update(t.review_lines).where(mine.review_id == review_id, mine.number.in_(some)).values(values))
 
 
-def end(tx: Tx, review_id: int, outcome: Outcome, *, note: str, by: str, now: datetime) -> Review:
-    """End the review; its digest is over everything as it is now."""
+def end(
+    tx: Tx, review_id: int, lines: Sequence[KeptLine], outcome: Outcome, *, note: str, by: str, now: datetime
+) -> Review:
+    """End the review; its digest is over everything as it is now. `lines`: all of them, read in this transaction."""
     ended = {"outcome": outcome.value, "ended_at": now, "ended_by": by, "note": note}
     tx.execute(update(t.reviews).where(t.reviews.c.id == review_id).values(ended))
-    digest = digest_of(_must_find(tx, review_id), lines_in(tx, review_id))
+    digest = digest_of(_must_find(tx, review_id), lines)
     tx.execute(update(t.reviews).where(t.reviews.c.id == review_id).values(digest=digest))
     return _must_find(tx, review_id)
 

@@ -47,7 +47,7 @@ def start(tx, *, target: str = "main", asks_all: bool = False, now=START) -> rev
 
 
 def end(tx, review, outcome=Outcome.SIGNED, *, now=START + DAY, note=""):
-    return reviews.end(tx, review.id, outcome, note=note, by="lea", now=now)
+    return reviews.end(tx, review.id, reviews.lines_in(tx, review.id), outcome, note=note, by="lea", now=now)
 
 
 def mind(tx, every, now) -> list[tuple]:

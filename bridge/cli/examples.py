@@ -16,19 +16,20 @@ from pathlib import Path
 
 import click
 
-from bridge import decisions, inquiries, intake, reconcile
+from bridge import decisions, inquiries, intake, reconcile, reviewing
 from bridge.cli import paper
 from bridge.cli.context import Context, command
 from bridge.cli.develop import ROOT
 from bridge.core.events import Reason, Subject
 from bridge.core.policy import Mode, Policy
 from bridge.core.record import Email, Record
+from bridge.core.reviewed import Kind
 from bridge.ports import Bridge, Connection, QueueState, TargetSettings
 from bridge.remotes.posthog import PostHogTarget
 from bridge.sandbox.inside import transport
 from bridge.sandbox.people import ORGANIZATION_ID, default_world
 from bridge.sandbox.world import World
-from bridge.store import batches, cases, db, targets, todos
+from bridge.store import batches, cases, db, reviews, targets, todos
 
 FOLDER = ROOT / "docs" / "examples"
 URL = "https://eu.posthog.com"
@@ -202,7 +203,26 @@ def play(story: Story) -> None:
 
     story.at(datetime(2026, 12, 14, 12, 0, tzinfo=UTC))  # case 9: gone in Okta, active in Entra
     story.leaves("kavya.nair")
-    story.at(datetime(2026, 12, 14, 13, 0, tzinfo=UTC))
+    story.at(datetime(2026, 12, 15, 9, 0, tzinfo=UTC))
+    _review(story)  # case 10: a member whom nobody knows
+    story.at(datetime(2026, 12, 17, 9, 0, tzinfo=UTC))
+
+
+def _review(story: Story) -> None:
+    """The yearly access review: everybody is looked at, one is to go, and it is signed."""
+    bridge = story.bridge
+    review = reviewing.start(bridge, "main", by="noor")
+    with bridge.db.read() as tx:
+        asked = [k for k in reviews.lines_in(tx, review.id) if k.is_undecided]
+    gone = [k.number for k in asked if k.line.email.startswith("oskar.nowak")]
+    invites = [k.number for k in asked if k.line.kind is Kind.INVITE and k.number not in gone]
+    rest = [k.number for k in asked if k.number not in {*gone, *invites}]
+    story.at(story.clock.now() + timedelta(minutes=12))
+    reviewing.remove(bridge, review.id, gone, by="noor", reason="in no team's list")
+    reviewing.keep(bridge, review.id, invites, by="noor", reason="lea asks the people she invited")
+    reviewing.keep(bridge, review.id, rest, by="noor", reason="People Ops list of 14 December")
+    story.at(story.clock.now() + timedelta(minutes=20))
+    reviewing.sign(bridge, review.id, by="grace")
 
 
 def _last_week_of_ivan(world: World, now: datetime) -> None:
@@ -263,6 +283,7 @@ DOCUMENTS = {
     "removal-record.json": ("report", "1", "--format", "json"),
     "checklist.md": ("checklist", "8", "--format", "md"),
     "incident-report.md": ("report", "8", "--incident"),
+    "access-review.md": ("review", "show", "1", "--format", "md"),
     "quarter-2026Q4.md": ("report", "--quarter", "2026Q4", "--timezone", "Europe/Berlin"),
     "quarter-2026Q4.csv": ("report", "--quarter", "2026Q4", "--timezone", "Europe/Berlin", "--format", "csv"),
 }

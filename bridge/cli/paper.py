@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -65,9 +66,13 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(click.style(text, bold=True) if number == 0 else text)
 
 
+STEERING = re.compile("[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Control characters that JSON lets stand, and those that turn the direction of what is shown."""
+
+
 def as_json(value: Any) -> None:
-    """Print JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print JSON, in which nothing that steers a terminal stands as itself."""
+    click.echo(STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ MOST_NAMED = 3
 """Resources that one item names; the removal record lists all."""
 SENDING = ("hog_functions", "batch_exports")
 """Kinds of resources that send data out of PostHog, in PostHog's words."""
-SWITCHED_OFF, PUBLIC = "switched off", "has a public link"
+SWITCHED_OFF, GOES_ON, PUBLIC = "switched off", "goes on", "has a public link"
 """What `remotes.posthog.inventory` notes about such a resource."""
 DUTIES = ("out", "seen_out", "watch")
 """What the bridge must have verified; what else it looks for and finds is an item for a person."""
@@ -258,7 +258,7 @@ def _left_behind(findings: Findings, name: str, url: str) -> Iterator[Ask]:
             f"stays: {_named(silent)}",
             url=url + silent[0].path,
         )
-    sending = [r for r in resources if r.kind in SENDING and r.note != SWITCHED_OFF]
+    sending = [r for r in resources if r.kind in SENDING and r.note not in {SWITCHED_OFF, GOES_ON}]
     if sending:
         yield Ask(
             kind="destinations",

@@ -37,3 +37,11 @@ def test_no_color_is_respected(tmp_path, environ, is_coloured):
 
     assert "person" in told
     assert ("\x1b[" in told) == is_coloured
+
+
+def test_json_lets_nothing_steer_a_terminal(capsys):
+    from bridge.cli import paper
+
+    paper.as_json({"name": "x\u202ey\x9b31m\u2066 é"})
+
+    assert capsys.readouterr().out == '{\n  "name": "x\\u202ey\\u009b31m\\u2066 é"\n}\n'

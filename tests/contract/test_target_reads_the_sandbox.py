@@ -108,3 +108,17 @@ def test_our_own_removal_is_marked_as_ours_in_the_log(side):
     side.clock.advance(seconds=5)
     rows = side.target().membership_changes(before, side.clock.now()).rows
     assert [(r.activity, r.client) for r in rows] == [("deleted", "posthog-bridge")]
+
+
+def test_a_function_that_only_changes_events_sends_nothing_out(side):
+    project = next(p for p in side.world.projects.values() if p.name == "Web shop")
+    side.world.add_resource(
+        "hog_functions", project.id, "Leave out names", by=TOMAS, type="transformation", enabled=True
+    )
+    side.world.add_resource("hog_functions", project.id, "To a webhook", by=TOMAS, type="destination", enabled=True)
+
+    left = side.target().left_behind(member(side, TOMAS), side.clock.now())
+
+    notes = {r.name: r.note for r in left.resources}
+    assert notes["Leave out names"] == "goes on"
+    assert notes["To a webhook"] == "sends data out, and goes on"

@@ -71,6 +71,8 @@ KINDS = (
     Kind(path="batch_exports", words="batch exports", page="pipeline/destinations/batch-export-{id}"),
 )
 """Every kind that the API lists. The filters are those whose value is known to be the numeric user id."""
+SENDING = "destination"
+"""How the types of functions end that send data out of PostHog."""
 NEVER_FILTERED = ("alerts", "subscriptions")
 """Kinds whose rows concern a person who did not make them: they send to the person's address, or to nobody else."""
 WHOLE = {"admin_include_all": "true"}
@@ -101,10 +103,14 @@ def _of_kind(asking: Asking, project: Project, kind: Kind, member: Member, page_
     def read() -> tuple[Resource, ...]:
         rows = whole_list(asking, f"/api/projects/{project.project_id}/{kind.path}/", kind.path, **query)
         if any("created_by" not in row for row in rows):
-            asking.note(Gap(what=what, why=f"{len(rows)} of them do not say who made them.", remedy=remedies.CREATOR))
+            asking.note(Gap(what=what, why=_nobody_named(len(rows)), remedy=remedies.CREATOR))
         return tuple(_resources(rows, project, kind, member))
 
     return asking.part(what, read) or ()
+
+
+def _nobody_named(count: int) -> str:
+    return f"{count} of them {'does' if count == 1 else 'do'} not say who made {'it' if count == 1 else 'them'}."
 
 
 def _resources(rows: list[dict[str, Any]], project: Project, kind: Kind, member: Member) -> Iterator[Resource]:
@@ -146,7 +152,11 @@ def _note(row: dict[str, Any], kind: Kind, member: Member, *, is_theirs: bool) -
             return ""
         case "hog_functions" | "batch_exports":
             is_on = any(shapes.value_at(row, name) is on for name, on in (("enabled", True), ("paused", False)))
-            return "sends data out, and goes on" if is_on else "switched off"
+            if not is_on:
+                return "switched off"
+            # What only changes events on their way in sends nothing; a version that does not say which it is may send.
+            sends = (shapes.optional_text(row, "type") or SENDING).endswith(SENDING)
+            return "sends data out, and goes on" if sends else "goes on"
         case _:
             return "has a public link" if shapes.value_at(row, "is_shared") is True else ""
 

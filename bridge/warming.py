@@ -29,7 +29,9 @@ from bridge.store.db import Database, Tx
 NOWHERE = "warming up"
 """The target: a name with a blank is refused in the configuration."""
 LEAVER = "leaver@warming-up.invalid"
-INVITE = Invite(invite_id=str(uuid.UUID(int=2)), email=LEAVER, level=Level.MEMBER)
+WHO = (("key@warming-up.invalid", Level.OWNER), ("owner@warming-up.invalid", Level.OWNER), (LEAVER, Level.MEMBER))
+"""The members: an organization without a human owner would be told of."""
+INVITE = Invite(invite_id=str(uuid.UUID(int=9)), email=LEAVER, level=Level.MEMBER)
 
 log = structlog.get_logger()
 
@@ -110,15 +112,15 @@ class _Nobody:
         self._done: list[Step] = []
         self._members = tuple(
             Member(user_uuid=str(uuid.UUID(int=n)), membership_id="", user_id=n, email=email, level=level)
-            for n, (email, level) in enumerate((("key@warming-up.invalid", Level.OWNER), (LEAVER, Level.MEMBER)))
+            for n, (email, level) in enumerate(WHO)
         )
 
     def key_owner(self) -> KeyOwner:
-        """The first of two members."""
+        """The first of the members."""
         return KeyOwner(user_uuid=self._members[0].user_uuid, email=self._members[0].email)
 
     def observe(self, key_uuid: str, now: datetime) -> Organization:
-        """Both and an invite, less what was done."""
+        """All of them and an invite, less what was done."""
         seen = Organization(taken_at=now, key_uuid=key_uuid, members=self._members, invites=(INVITE,))
         for step in self._done:
             seen = step.after(seen)

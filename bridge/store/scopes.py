@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from bridge.core.case import Case, superseded_by
 from bridge.core.events import EventKind
@@ -17,7 +17,8 @@ from bridge.store.hot import Hot
 _WITH_OUTCOME = Hot(
     lambda person_id, target, outcome: (
         select(t.cases.c.scope, t.cases.c.id)
-        .where(t.cases.c.person_id == person_id, t.cases.c.target == target, t.cases.c.outcome == outcome)
+        .where(t.cases.c.person_id == person_id, t.cases.c.scope != literal_column("'organization'"))
+        .where(t.cases.c.target == target, t.cases.c.outcome == outcome)
         .order_by(t.cases.c.id)
     )
 )

@@ -215,7 +215,13 @@ cases = Table(
         sqlite_where=text("closed_at IS NOT NULL"),
         postgresql_where=text("closed_at IS NOT NULL"),
     ),
-    Index("ix_cases_person", "person_id", "target"),
+    Index("ix_cases_person", "person_id", "closed_at"),
+    Index(
+        "ix_cases_below",
+        "person_id",
+        sqlite_where=text("scope != 'organization'"),
+        postgresql_where=text("scope != 'organization'"),
+    ),
     Index(
         "ix_cases_due",
         "target",

@@ -92,3 +92,16 @@ def test_what_is_no_statement_at_all_is_an_error_too(db):
         tx.rows("SELECT nothing FROM nowhere")
     with db.read() as tx:
         assert tx.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_who_left_and_came_back_often_costs_no_more_than_anybody(empty_store):
+    """Each write asks for the person's open cases; the closed ones are not looked at for that."""
+    from bridge.store import cases, scopes
+    from bridge.store.db import open_engine
+
+    with open_engine(f"sqlite:///{empty_store}").connect() as connection:
+        for hot, index in ((cases._OPEN, "person_id=? AND closed_at=?"), (scopes._WITH_OUTCOME, "ix_cases_below")):
+            statement = hot._build(*map(bindparam, inspect.signature(hot._build).parameters))
+            sql = str(statement.compile(dialect=connection.dialect))
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).all()
+            assert any(index in row[3] for row in plan), plan

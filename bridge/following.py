@@ -18,7 +18,7 @@ from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.plan import Plan
 from bridge.core.returns import Return
 from bridge.ports import Bridge, Connection
-from bridge.store import cases, groups, inbox, people, records, returns, scopes, standings, todos
+from bridge.store import cases, groups, inbox, members, people, records, returns, scopes, standings, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.standings import Standing
@@ -105,6 +105,8 @@ def _move(
     mine = [c for c in known.open_cases if c.target == target]
     match event.kind:
         case EventKind.ACTIVATE:
+            if not any(c.is_whole for c in mine):
+                _meet_again(bridge, tx, event, person, target, known.standings, now)
             return [
                 *_take_back(bridge, tx, event, mine, known.standings, now),
                 *_rejoin(tx, event, mine, now, bridge.connections.values()),
@@ -230,6 +232,23 @@ def _take_back(
         moved.append(after)
         resurface(bridge, tx, after, [c for c in mine if c is not case], now)
     return moved
+
+
+def _meet_again(
+    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, said: Iterable[Standing], now: datetime
+) -> None:
+    """Whoever was taken out and is active again after the watch (hired again) is asked about, or invited by policy."""
+    last = cases.last_of_person(tx, person, target)
+    if last is None or last.state is not CaseState.CLOSED or last.removed_at is None or returns.gives_back(tx, last.id):
+        return
+    if any(s.is_out and s.connection in bridge.connections_of(target) for s in said):
+        return
+    if any(members.one(tx, target, account) for account in returns.accounts_of(tx, person, target)):
+        return
+    is_theirs = not last.is_operators  # what an operator decided, no policy takes back
+    back = preparing.by_policy(tx, last, bridge.policies[target], event.source, now) if is_theirs else None
+    told = f"{last.subject.label} is active again in {event.source}, and was taken out of {target} in this case. "
+    todos.ask(tx, last.id, "reactivated", told + _what_now(last, back, event.source), now)
 
 
 def _what_now(case: Case, back: Return | None, source: str) -> str:

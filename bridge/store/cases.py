@@ -158,6 +158,17 @@ def was_let_be(tx: Tx, person_id: int, target: str) -> bool:
     return tx.execute(given_back.limit(1)).first() is not None
 
 
+def last_of_person(tx: Tx, person_id: int, target: str) -> Case | None:
+    """The person's newest case at the target as a whole, open or not."""
+    query = (
+        select(t.cases)
+        .where(t.cases.c.person_id == person_id, t.cases.c.target == target, t.cases.c.scope == "organization")
+        .order_by(t.cases.c.id.desc())
+        .limit(1)
+    )
+    return next(iter(found(tx, query)), None)
+
+
 def select_cases(tx: Tx, *, states: Sequence[CaseState] = (), limit: int = 200, offset: int = 0) -> list[Case]:
     """Cases in those states (all when none is given), newest first."""
     query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit).offset(offset)

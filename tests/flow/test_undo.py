@@ -275,3 +275,59 @@ def test_undoing_answers_what_was_asked_when_the_source_took_the_leaving_back(br
     with bridge.db.read() as tx:
         found = [t.done_by for t in todos.todos(tx, only_open=False) if t.kind == "reactivated"]
     assert found == ["operator:lea"]
+
+
+def test_whoever_is_hired_again_after_the_watch_is_asked_about(bridge, world, okta, settle):
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    settle(hours=26)
+    assert the_case(bridge).state is CaseState.CLOSED
+    okta.activate(maya)
+    settle(hours=1)
+
+    assert all_returns(bridge) == []
+    with bridge.db.read() as tx:
+        (asked,) = [t.text for t in todos.todos(tx) if t.kind == "reactivated"]
+    assert asked.startswith(f"{MAYA} is active again in okta, and was taken out of main in this case.")
+    assert "`undo 1` invites the person again" in asked
+
+
+def test_whoever_is_hired_again_after_the_watch_is_invited_where_the_policy_says_so(db, clock, world, okta):
+    bridge = wire(db, clock, world, connect(world), on_reactivate=OnReactivate.INVITE)
+    okta = Idp(bridge)
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    run_for(bridge, clock, hours=26)
+    okta.activate(maya)
+    run_for(bridge, clock, minutes=2)
+
+    assert the_return(bridge).state is ReturnState.SENT
+    assert [i.level for i in world.invites_for(MAYA)] == [1]
+
+
+def test_no_policy_takes_back_what_an_operator_decided(db, clock, world):
+    bridge = wire(db, clock, world, connect(world), on_reactivate=OnReactivate.INVITE)
+    okta = Idp(bridge)
+    maya = okta.create(MAYA)
+    decisions.remove(bridge, Subject(user_name=MAYA), "main", by="lea", reason=Reason.OTHER)
+    okta.deactivate(maya)
+    run_for(bridge, clock, hours=26)
+    okta.activate(maya)
+    run_for(bridge, clock, minutes=2)
+
+    assert all_returns(bridge) == []
+    with bridge.db.read() as tx:
+        assert [t.case_id for t in todos.todos(tx) if t.kind == "reactivated"] == [1]
+
+
+def test_nobody_is_asked_about_somebody_who_is_a_member_again_already(bridge, world, okta, settle):
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    settle(hours=26)
+    world.add_member(MAYA, 1)
+    okta.deactivate(okta.create(IVAN))
+    settle(seconds=65)  # a look
+    okta.activate(maya)
+
+    with bridge.db.read() as tx:
+        assert [t.kind for t in todos.todos(tx) if t.case_id == 1] == []

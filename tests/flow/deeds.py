@@ -15,14 +15,15 @@ from bridge.ports import GroupGrant
 SERVICE = "posthog-bridge@example.com"
 PEOPLE = ("ada@example.com", "bob@example.com", "cyd@example.com", "dee@example.com", "eve@example.com")
 SUCCESSORS = ("dee@example.com", "eve@example.com")
-LEVELS = (1, 1, 8, 15, 15)
+LEVELS = ((1, 1, 8, 15, 15), (1, 1, 8, 15, 1), (15, 1, 8, 1, 8), (15, 8, 1, 15, 15))
 BYSTANDER = "fay@example.com"
 """An admin for whom no identity provider speaks."""
 TWIN = "bob+test@example.com"
 """Looks like Bob's, and nobody has ever said whose it is."""
 ANALYSTS = GroupGrant(name="Analysts", target="main", scope="project:1")
 
-person = st.integers(0, len(PEOPLE) - 1)
+person = st.sampled_from((0, 0, 0, 3, 3, 4, 1, 2))
+"""Few people, so that their ways cross; with the owners among them."""
 idp = st.sampled_from(("okta", "okta", "entra", "partner"))
 source_deed = st.one_of(
     st.tuples(st.just("deactivate"), idp, person),
@@ -74,6 +75,7 @@ deed = st.one_of(
         simple_deed,
     ),
     st.tuples(st.just("in the middle of a write"), hand_deed),
+    st.tuples(st.just("comes back after the watch"), idp, person),
     st.tuples(st.just("time"), st.sampled_from((1, 5, 12, 40, 200, 1500))),
     st.tuples(st.just("nobody works"), st.sampled_from((10, 600, 90_000))),
     st.tuples(st.just("clock steps"), st.sampled_from((-600, -20, 20, 600))),
@@ -90,6 +92,7 @@ deed = st.one_of(
 )
 setting = st.fixed_dictionaries(
     {
+        "levels": st.sampled_from(LEVELS),
         "last_owner_after": st.sampled_from((None, None, timedelta(minutes=3))),
         "on_reactivate": st.sampled_from(OnReactivate),
         "on_return": st.sampled_from((OnReturn.REMOVE, OnReturn.REMOVE, OnReturn.HOLD)),

@@ -72,12 +72,14 @@ class Speaker:
 class Story:
     """One random world, and what happens in it."""
 
-    def __init__(self, folder: Path, template: Path, policy: dict) -> None:
+    def __init__(self, folder: Path, template: Path, setting: dict) -> None:
+        policy = {**setting}
+        levels = policy.pop("levels")
         shutil.copy(template, folder / "bridge.db")
         self.db = quick(store.open_database(f"sqlite:///{folder}/bridge.db", folder, b"k" * 32))
         self.true = HandClock()
         self.clock = SteppedClock(self.true)
-        self.world = small_world(self.true)
+        self.world = small_world(self.true, levels)
         self.world.add_member(BYSTANDER, 8)
         self.world.add_member(TWIN, 1)
         PLAYED.world = self.world
@@ -305,6 +307,11 @@ class Story:
     def do_time(self, seconds: int) -> None:
         run_for(self.acting, self.clock, seconds=seconds)
 
+    def do_comes_back_after_the_watch(self, name: str, who: int) -> None:
+        self.do_deactivate(name, who)
+        self.do_time(400)
+        self.do_login(who)
+
     def do_nobody_works(self, seconds: int) -> None:
         self.clock.advance(seconds=seconds)
 
@@ -392,7 +399,7 @@ CONNECTIONS = (
 )
 
 
-def small_world(clock: HandClock) -> World:
+def small_world(clock: HandClock, levels: tuple[int, ...] = LEVELS[0]) -> World:
     """One organization of six, with just-in-time provisioning."""
     from bridge.sandbox.people import ORGANIZATION_ID, SCOPES
 
@@ -400,7 +407,7 @@ def small_world(clock: HandClock) -> World:
     world.is_throttling = False
     world.add_organization("Small", organization_id=ORGANIZATION_ID)
     world.add_member(SERVICE, 15)
-    for address, level in zip(PEOPLE, LEVELS, strict=True):
+    for address, level in zip(PEOPLE, levels, strict=True):
         world.add_member(address, level)
     world.add_domain("example.com", jit_provisioning_enabled=True)
     world.add_key(SERVICE, KEY, scopes=SCOPES)

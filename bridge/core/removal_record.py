@@ -109,6 +109,9 @@ class RemovalRecord:
     out_at: datetime | None
     """The first removal."""
     removed_again_at: datetime | None
+    """The last one, where there were several: of another account, or after a return."""
+    accounts_removed: int
+    """How many accounts of the person lost their membership."""
     request_to_out_seconds: int | None
     seen_out_at: datetime | None
     """The first look that showed the person out."""
@@ -168,6 +171,7 @@ def removal_record(given: Given, now: datetime) -> RemovalRecord:
         performed_by=f"posthog-bridge, with the API key of {given.key_email}" if given.key_email else "posthog-bridge",
         out_at=out_at,
         removed_again_at=removed[-1].ended_at if len(removed) > 1 else None,
+        accounts_removed=len({s.canonical for s in removed}),
         request_to_out_seconds=int((out_at - case.opened_at).total_seconds()) if out_at else None,
         seen_out_at=_seen_at(given),
         verified_at=case.verified_at,
@@ -208,6 +212,10 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
         return f"{case.subject.label} was not removed from {where} by this case. {why_not(case)}"
     took = f"{lasting(out_at - case.opened_at)} after the request"
     said = f"The membership of {case.subject.label} in {where} ended on {utc(out_at)}, {took}."
+    removed = [s for s in given.steps if s.is_removal]
+    accounts, last = len({s.canonical for s in removed}), removed[-1].ended_at
+    if accounts > 1 and last is not None and last > out_at:
+        said += f" It was the first of {accounts} accounts, and the last removal was on {utc(last)}."
     if case.returns:
         said += f" The person came back {times(case.returns)} after that."
     if verdict is Verdict.BACK:

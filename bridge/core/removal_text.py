@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from itertools import groupby
 
 from bridge.core.cells import link, md, table
@@ -16,8 +17,10 @@ from bridge.core.findings import Findings, Topic
 from bridge.core.removal_record import RemovalRecord, not_collected
 from bridge.core.returns import ReturnState
 from bridge.core.surroundings import Gap, Resource
-from bridge.core.wording import counted, scope_words, utc, who
+from bridge.core.wording import counted, lasting, scope_words, utc, who
 
+SHORT_SECONDS = 120
+"""Up to here the seconds count; above, nobody reads them."""
 STAGES = {
     ReturnState.PREPARED: "Prepared, and not sent.",
     ReturnState.READY: "The invite is on its way.",
@@ -87,10 +90,15 @@ def _facts(record: RemovalRecord) -> Iterator[tuple[str, str]]:
 def _out(record: RemovalRecord) -> str:
     if record.out_at is None:
         return "**not removed**"
-    first = f"{utc(record.out_at)}, {record.request_to_out_seconds} s after the request"
+    seconds = record.request_to_out_seconds or 0
+    took = f"{seconds} s" if seconds < SHORT_SECONDS else lasting(timedelta(seconds=seconds))
+    first = f"{utc(record.out_at)}, {took} after the request"
     if record.removed_again_at is None:
         return first
-    return f"{utc(record.removed_again_at)}, removed again after a return; first on {first}"
+    why = "removed again after a return" if record.returns else "removed again"
+    if record.accounts_removed > 1:
+        why = f"the last removal of {record.accounts_removed} accounts"
+    return f"{utc(record.removed_again_at)}, {why}; first on {first}"
 
 
 def _seen(record: RemovalRecord) -> str:

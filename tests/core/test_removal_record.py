@@ -168,6 +168,24 @@ def test_each_act_names_the_entry_that_proves_it_also_when_it_was_done_twice():
     assert "the answer was lost, and the next look showed it done (no. 3)" in told
 
 
+def test_another_account_that_was_removed_later_is_no_return():
+    twin = step(canonical=f"{REMOVE}-twin", ended_at=AT + timedelta(hours=2))
+    told = text(steps=(step(), twin))
+
+    assert "after a return" not in told
+    assert "It was the first of 2 accounts, and the last removal was on 2026-11-20 11:00:00 UTC." in told
+    assert (
+        "| Out since | 2026-11-20 11:00:00 UTC, the last removal of 2 accounts; first on 2026-11-20 09:01:00 UTC"
+        in told
+    )
+
+
+def test_a_long_way_from_the_request_to_the_removal_is_told_in_hours():
+    assert "| Out since | 2026-11-20 12:30:00 UTC, 3 h 30 min after the request |" in text(
+        steps=(step(ended_at=AT + timedelta(hours=3, minutes=30)),)
+    )
+
+
 def test_an_act_without_a_time_or_an_entry_is_told_as_far_as_it_is_known():
     told = text(steps=(step(), step(ended_at=None)), log=())
 

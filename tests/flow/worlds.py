@@ -388,6 +388,7 @@ SHORT = {
     "watch_first": (timedelta(seconds=10),),
     "hold_look_every": timedelta(minutes=20),
     "drift_every": timedelta(minutes=30),
+    "window": timedelta(minutes=20),
 }
 """A day in an hour, so that a story ends soon."""
 OPEN = tuple(s for s in CaseState if s.is_open)

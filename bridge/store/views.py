@@ -17,7 +17,7 @@ from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
 from bridge.core.findings import Findings
 from bridge.core.organization import Level
-from bridge.core.plan import RemoveMember
+from bridge.core.plan import HoldCode, RemoveMember
 from bridge.core.policy import Policy
 from bridge.core.returns import Return
 from bridge.core.wording import counted, lasting
@@ -294,6 +294,8 @@ def _access(case: Case, steps: tuple[StepDone, ...], back_since: datetime | None
         still_in = True if case.is_back else None
     elif planned:
         still_in = any(canonical not in answered for canonical in planned)
+    elif any(h.code is HoldCode.SELF for h in case.plan.holds):
+        still_in = True  # held because a member has the key's account, for which nothing is planned
     else:
         is_out = case.state in {CaseState.WATCHING, CaseState.CLOSED} or bool(removed)
         still_in = False if is_out else None

@@ -16,7 +16,7 @@ def test_the_owner_of_the_key_leaves_and_goes_once_the_bridge_has_a_key_of_its_o
     tale.later(hours=1)
     assert tale.are_in(GRACE)
     told = tale.prints("status", status=1)
-    assert "The leaver's account is the one whose API key the bridge uses." in told
+    assert "STILL IN, 1 h after the request. The leaver's account is the one whose API key the bridge uses." in told
     assert "Give the bridge the key of a dedicated owner account; then this case goes on by itself." in told
 
     tale.world.add_member(SERVICE, 15)

@@ -58,7 +58,8 @@ operator_deed = st.one_of(
     st.tuples(st.just("operator releases"), st.integers(0, 5)),
     st.tuples(st.just("operator cancels"), st.integers(0, 5)),
     st.tuples(st.just("operator retries"), st.integers(0, 5)),
-    st.tuples(st.just("operator undoes"), st.integers(0, 5), st.booleans(), st.booleans()),
+    st.tuples(st.just("operator undoes"), st.integers(0, 5), st.booleans(), st.sampled_from((True, True, False))),
+    st.tuples(st.just("operator undoes"), st.integers(0, 5), st.booleans(), st.sampled_from((True, True, False))),
     st.tuples(st.just("operator links"), person, st.sampled_from((TWIN, BYSTANDER, "")), st.booleans()),
 )
 simple_deed = st.one_of(source_deed, hand_deed, operator_deed)
@@ -93,6 +94,7 @@ deed = st.one_of(
 setting = st.fixed_dictionaries(
     {
         "levels": st.sampled_from(LEVELS),
+        "successors": st.sampled_from((SUCCESSORS, SUCCESSORS, SUCCESSORS[:1], ())),
         "last_owner_after": st.sampled_from((None, None, timedelta(minutes=3))),
         "on_reactivate": st.sampled_from(OnReactivate),
         "on_return": st.sampled_from((OnReturn.REMOVE, OnReturn.REMOVE, OnReturn.HOLD)),

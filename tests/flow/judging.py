@@ -6,7 +6,7 @@ thinks is only asked where the rule is about it: which case a step belongs to, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -68,8 +68,8 @@ def judging() -> Iterator[None]:
 class Judge:
     """Keeps what was said and done, and raises an `AssertionError` when a rule is broken."""
 
-    def __init__(self, bridge: Bridge, world: World, service: str, successors: Collection[str]) -> None:
-        self.bridge, self.world, self.successors = bridge, world, successors
+    def __init__(self, bridge: Bridge, world: World, service: str) -> None:
+        self.bridge, self.world = bridge, world
         self.key_uuid = world.account(service).uuid
         self.addresses = {account.uuid: {account.email} for account, _ in world.members()}
         self.called: dict[int, set[str]] = {}
@@ -168,7 +168,7 @@ class Judge:
 
     def judge_promotion(self, step: SetLevel) -> None:
         member = self.world.membership_of(step.user_uuid, self.world.home.id)
-        is_listed = self.world.accounts[step.user_uuid].email in self.successors
+        is_listed = self.world.accounts[step.user_uuid].email in self.policy.successors
         is_admin = member is not None and member.level >= ADMIN
         by_policy = self.policy.longest_standing_admin and (is_admin or self.has_hand_moved_owners)
         assert is_listed or by_policy, "somebody was promoted whom nobody chose"

@@ -26,7 +26,7 @@ from bridge.store import records
 from tests import faults
 from tests.conftest import KEY, HandClock, quick, run_for, wire
 from tests.faults import FaultTransport
-from tests.flow.deeds import ANALYSTS, BYSTANDER, LEVELS, PEOPLE, SERVICE, SUCCESSORS, TWIN
+from tests.flow.deeds import ANALYSTS, BYSTANDER, LEVELS, PEOPLE, SERVICE, TWIN
 from tests.flow.judging import Judge, RuleBroken
 from tests.flow.stopping import Points, Stopped, stopping
 from tests.players import Idp, all_cases
@@ -84,10 +84,10 @@ class Story:
         self.world.add_member(TWIN, 1)
         PLAYED.world = self.world
         self.transport = FaultTransport(httpx.WSGITransport(app=POSTHOG))
-        limits = {"floor": policy["max_removals"], "successors": SUCCESSORS}
+        limits = {"floor": policy["max_removals"]}
         wired = wire(self.db, self.clock, self.world, self.transport, **SHORT, **limits, **policy)
         self.bridge = replace(wired, connections={c.name: c for c in CONNECTIONS})
-        self.judge = Judge(self.bridge, self.world, SERVICE, SUCCESSORS)
+        self.judge = Judge(self.bridge, self.world, SERVICE)
         self.points = Points()
         self.steady = self.judge.watching(self.bridge)
         self.fragile = stopping(self.steady, self.points)
@@ -281,9 +281,10 @@ class Story:
             decisions.retry(self.acting, case.id, by="ada")
 
     def do_operator_undoes(self, which: int, as_before: bool, sends: bool) -> None:
-        case = self.one_of(which, *CaseState)
-        if case is None:
+        removed = [c for c in all_cases(self.bridge) if c.removed_at is not None]
+        if not removed:
             return
+        case = removed[which % len(removed)]
         with contextlib.suppress(Declined):
             found = undoing.prepare(self.acting, [case.id], by="ada", reason="a mistake", as_before=as_before)
             self.judge.undone(found[0].email, as_before=as_before)

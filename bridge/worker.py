@@ -114,6 +114,12 @@ class BridgeWorker(Worker):
             self.connection.hset(self.key, mapping=self.serialize())
             register(self)
 
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Fork, with the knowledge of which log the store has now."""
+        if _wired is not None:
+            _wired.db.remember_log()
+        super().fork_work_horse(job, queue)
+
     def main_work_horse(self, job: Job, queue: Queue) -> None:
         """Run the job in the fork, on connections of its own; it ends with the supervisor, as the worker does."""
         global _holder  # noqa: PLW0603 - this fork's, and it does one job

@@ -116,6 +116,8 @@ class Database:
             tx.run("COMMIT")
 
     def _tell(self) -> None:
+        if self._turns is not None:
+            self._turns.rescue()
         self.is_gone = True
         self.when_gone()
 
@@ -142,8 +144,12 @@ class Database:
                 yield tx
             return
         # Each thread keeps its connection: the pool takes more time for lending one than most readings take.
-        link = self._mine.__dict__.pop("link", None) or self.engine.raw_connection()
+        link = self._mine.__dict__.pop("link", None)
         try:
+            if link is None:
+                if self._log is not None:
+                    self._log.look()
+                link = self.engine.raw_connection()
             if self._log is not None:
                 self._log.check(link)
             tx = Tx(self.engine, link)
@@ -153,16 +159,21 @@ class Database:
             if not is_one_question:
                 tx.run("ROLLBACK")
         except BaseException as error:
-            link.close()
+            if link is not None:
+                link.close()
             if isinstance(error, StoreGone):
                 self._tell()
             raise
         self._mine.link = link
 
+    def remember_log(self) -> None:
+        """Before a fork: know which file SQLite's log is, so that the fork notices when it was taken away meanwhile."""
+        if self._log is not None:
+            self._log.remember()
+
     def forget_connections(self) -> None:
-        """Start afresh after a fork: the parent's connections and locks stay the parent's."""
+        """Start afresh after a fork: the parent's connections and locks stay the parent's. Which log it is, is remembered."""
         self.engine.dispose(close=False)
-        self._log = self._new_log()
         self._turns = self._new_turns()
         self._mine = threading.local()
 

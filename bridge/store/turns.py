@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, PoolProxiedConnection
@@ -33,6 +33,10 @@ LONGEST_SECONDS = 0.02
 
 STALLED_SECONDS = 0.05
 """How long one waits for another's commit before seeing to it: the one who was expected may have given up."""
+
+
+RESCUE_SECONDS = 2.0
+"""How long it is waited for whoever has the turn while the store's log is lost."""
 
 
 class StoreBusy(OSError):
@@ -95,6 +99,20 @@ class Turns:
         self._turn.release()
         self._await(together)
 
+    def rescue(self) -> None:
+        """Put what a lost log holds into the store's file: only a connection that was open before still has it."""
+        if not self._turn.acquire(timeout=RESCUE_SECONDS):
+            return
+        try:
+            if self._open is not None:
+                self._commit(self._open)
+            if self._link is not None:
+                cursor = self._link.cursor()
+                with suppress(Exception):  # the driver's: the disk may be gone with the log
+                    cursor.execute("PRAGMA wal_checkpoint(FULL)")
+        finally:
+            self._turn.release()
+
     def close(self) -> None:
         """Close what is open."""
         if self._link is not None:
@@ -138,6 +156,7 @@ class Turns:
             self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
         if self._link is None:
+            self._log.look()
             self._link = self._engine.raw_connection()
         # Before, since SQLite may not even begin on a log that is gone; and after, since from then on nobody resets it.
         self._log.check(self._link)

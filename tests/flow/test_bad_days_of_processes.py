@@ -194,7 +194,7 @@ def test_a_clock_that_is_set_under_a_running_bridge_neither_delays_a_removal_nor
     assert posthog.world.login(MAYA).outcome == "jit"
     wait_until(lambda: is_out(posthog, MAYA), 30)
     assert '"clock stepped"' in run.said
-    assert f'"seconds": {step}' in run.said
+    assert f'"seconds":{step}' in run.said
 
 
 def test_after_the_whole_tree_was_killed_the_next_start_goes_on_where_it_was(tmp_path, started, posthog):

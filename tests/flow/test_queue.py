@@ -25,7 +25,7 @@ WORK = """
 import sys
 from types import SimpleNamespace
 from bridge import worker
-database = SimpleNamespace(forget_connections=lambda: None)
+database = SimpleNamespace(forget_connections=lambda: None, remember_log=lambda: None)
 worker.wire(SimpleNamespace(targets={}, bell=None, db=database))
 queue = worker._queue(sys.argv[1])
 made = worker.BridgeWorker([queue], connection=queue.connection, job_class=worker.BridgeJob, serializer=queue.serializer)

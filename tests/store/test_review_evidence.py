@@ -11,7 +11,7 @@ from bridge.core.reviewed import Word
 from bridge.core.surroundings import Domain, Gap, Surroundings
 from bridge.core.ways_back import DOMAINS_UNSEEN
 from bridge.ports import KeyOwner
-from bridge.store import invites, people, records, review_evidence, surroundings, targets
+from bridge.store import invites, people, records, review_evidence, standings, surroundings, targets
 from bridge.store import tables as t
 from tests.conftest import START
 from tests.store.test_coverage import ENTRA, HOOK, OKTA, POLICY, look, member, record
@@ -40,7 +40,9 @@ def known(
     tx, name: str, *, is_active: bool = True, person: int | None = None, connection: str = "okta", hours: int = 0
 ):
     person = record(tx, name, is_active=is_active, person=person, connection=connection)
-    people.stand(tx, person, connection, is_out=not is_active, at=START + hours * HOUR)
+    standings.stand(
+        tx, person, connection, standings.of_person(tx, person), is_out=not is_active, at=START + hours * HOUR
+    )
     return person
 
 
@@ -63,7 +65,7 @@ def test_a_deleted_record_still_says_inactive(tx):
     look(tx, member("maya"))
     person = known(tx, "maya")
     records.bury(tx, records.living_of_person(tx, person, "okta")[0], START)
-    people.stand(tx, person, "okta", is_out=True, at=START + HOUR)
+    standings.stand(tx, person, "okta", standings.of_person(tx, person), is_out=True, at=START + HOUR)
 
     assert words(tx, "maya") == (Word(connection="okta", is_active=False, since=START + HOUR),)
 
@@ -95,7 +97,7 @@ def test_an_address_given_to_somebody_new_who_is_active_is_active(tx):
     look(tx, member("maya"))
     known(tx, "maya", is_active=False, hours=-9)
     t_person = people.create(tx, "new", START)
-    people.stand(tx, t_person, "okta", is_out=False, at=START)
+    standings.stand(tx, t_person, "okta", standings.of_person(tx, t_person), is_out=False, at=START)
     tx.execute(
         t.identities.insert().values(
             person_id=t_person,

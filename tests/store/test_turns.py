@@ -233,8 +233,11 @@ def test_when_the_database_takes_the_whole_transaction_away_nobody_is_told_succe
 
     met = together(ours, 3, lose_it, monkeypatch)
 
-    assert [isinstance(each, store.FAILURES) for each in met] == [True, True, False]
-    assert kept(ours) == set()
+    # No order is promised among those who wait: whoever comes after the loss has a transaction of their own.
+    assert isinstance(met[0], store.FAILURES)
+    assert isinstance(met[2], RuntimeError)
+    assert met[1] is None or isinstance(met[1], store.FAILURES)
+    assert kept(ours) == ({"t1"} if met[1] is None else set())
     ours.close()
 
 

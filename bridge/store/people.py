@@ -218,7 +218,8 @@ def claims(
     for row in rows:
         is_later = row.value in mine and row.last_seen_at > mine[row.value]
         if row.person_id != person_id and (row.is_current or is_later):
-            found[row.value] = row.label
+            at = "" if row.connection.startswith("operator:") else f", in {row.connection}"
+            found[row.value] = f"{row.label}{at}"
     linked = tx.execute(
         select(t.accounts, t.people.c.label)
         .join(t.people, t.people.c.id == t.accounts.c.person_id)

@@ -256,3 +256,23 @@ def test_a_connection_removes_nobody_from_a_target_it_does_not_speak_for(bridge,
     settle(hours=2)
 
     assert is_member(world, BEN)
+
+
+def test_one_human_with_two_records_that_nothing_ties_together_is_told_with_where_the_other_one_is(
+    bridge, world, okta, entra, settle
+):
+    new = "ben.oduya@acme.example"
+    ben, also_ben = okta.create(BEN), entra.create(new)
+    world.change_email(BEN, new)
+    okta.change(ben, user_name=new, emails=work(new))
+    settle(minutes=2)
+    okta.deactivate(ben)
+    settle(minutes=2)
+    (hold,) = the_case(bridge).plan.holds
+    assert hold.message == f"{new} now belongs to another active person ({new}, in entra)."
+    assert "If both are one human with two records, deactivate the other one, too." in hold.remedy
+
+    entra.deactivate(also_ben)
+    settle(hours=26)
+    assert not is_member(world, new)
+    assert {c.state for c in all_cases(bridge)} == {CaseState.CLOSED}

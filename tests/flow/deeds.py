@@ -33,6 +33,7 @@ source_deed = st.one_of(
     st.tuples(st.just("delete"), idp, person),
     st.tuples(st.just("create again"), idp, person, st.booleans()),
     st.tuples(st.just("rename"), idp, person, st.booleans()),
+    st.tuples(st.just("takes the address of"), idp, person, person, st.booleans()),
     st.tuples(st.just("the key's owner leaves"), idp),
     st.tuples(
         st.just("says late"), st.sampled_from(("deactivate", "activate", "suspend")), person, st.integers(0, 900)

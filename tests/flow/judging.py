@@ -73,6 +73,7 @@ class Judge:
         self.key_uuid = world.account(service).uuid
         self.addresses = {account.uuid: {account.email} for account, _ in world.members()}
         self.called: dict[int, set[str]] = {}
+        self.current: dict[tuple[str, int], str] = {}
         self.out: dict[tuple[str, int], bool] = {}
         self.heard_by_hook: set[int] = set()
         self.named: set[str] = set()
@@ -91,7 +92,8 @@ class Judge:
 
     # -- what was said -----------------------------------------------------------------------------------------------
 
-    def will_call(self, name: str, who: int, address: str) -> None:
+    def calls(self, name: str, who: int, address: str) -> None:
+        self.current[name, who] = address
         self.called.setdefault(who, set()).add(address)
         if any(is_out for (_, about), is_out in self.out.items() if about == who):
             self.named |= self.called[who]
@@ -161,10 +163,16 @@ class Judge:
         codes = case.released.codes if case.released is not None else frozenset()
         by_source = any(s.is_out for s in said) and (not active or HoldCode.ACTIVE_ELSEWHERE in codes)
         assert case.is_operators or by_source, "an active person was removed"
+        is_decided = case.is_operators or case.released is not None or account.uuid in self.linked
+        assert is_decided or not self.active_holders(account.email), "whose address this is now was not said to leave"
         if self.policy.protected & known:
             assert HoldCode.PROTECTED in codes or (case.is_emergency and case.is_confirmed), "a protected person"
         if (case.id, step.user_uuid) in self.stepped_down and not self.human_owners():
             assert self.is_chosen(case) or self.has_hand_moved_owners, "the last human owner was removed"
+
+    def active_holders(self, address: str) -> set[int]:
+        """Who has the address now and is active, as identity providers say."""
+        return {who for at, who in self.current if self.current[at, who] == address and not self.out[at, who]}
 
     def judge_promotion(self, step: SetLevel) -> None:
         member = self.world.membership_of(step.user_uuid, self.world.home.id)
@@ -244,7 +252,8 @@ class Judge:
             for who, addresses in self.called.items():
                 words = {is_out for (_, about), is_out in self.out.items() if about == who}
                 if words == {True} and who not in self.heard_by_hook | self.dismissed:
-                    inside = {u for u, a in members.items() if a in addresses}
+                    mine = {a for a in addresses if not self.active_holders(a)}
+                    inside = {u for u, a in members.items() if a in mine}
                     known = {p for a in addresses for p in people.named(tx, a)}
                     assert not inside or any(self.is_seen_to(tx, p) for p in known), (addresses, words)
 

@@ -26,7 +26,7 @@ from bridge.store import db as store
 from bridge.store import tables as t
 from tests.conftest import HandClock, connect, quick, run_for, wire
 from tests.flow.deeds import PEOPLE
-from tests.flow.worlds import small_world
+from tests.flow.small_world import small_world
 from tests.players import Idp, all_cases
 
 EXAMPLES = int(os.environ.get("BRIDGE_EXAMPLES", "400" if os.environ.get("CI") else "80"))

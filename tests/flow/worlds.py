@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -16,48 +16,22 @@ import httpx
 from bridge import decisions, intake, undoing
 from bridge.core.case import CaseState
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
-from bridge.core.policy import Mode, OnNoMatch
+from bridge.core.policy import Mode
 from bridge.core.record import Email, Record
-from bridge.ports import Conflict, Connection, Declined
-from bridge.sandbox import World, create_app
+from bridge.ports import Conflict, Declined
 from bridge.sandbox.world import InviteRefused
 from bridge.store import db as store
 from bridge.store import records
 from tests import faults
 from tests.conftest import KEY, HandClock, quick, run_for, wire
 from tests.faults import FaultTransport
-from tests.flow.deeds import ANALYSTS, BYSTANDER, LEVELS, PEOPLE, SERVICE, TWIN
+from tests.flow.deeds import BYSTANDER, PEOPLE, SERVICE, TWIN
 from tests.flow.judging import Judge, RuleBroken
+from tests.flow.small_world import CONNECTIONS, PLAYED, POSTHOG, SHORT, SteppedClock, small_world
 from tests.flow.stopping import Points, Stopped, stopping
 from tests.players import Idp, all_cases
 
-
-class Played:
-    """The world whose turn it is: making PostHog's side of the wire anew for each would take an eighth of the time."""
-
-    world: World
-
-    def __getattr__(self, name: str):
-        return getattr(self.world, name)
-
-
-PLAYED = Played()
-POSTHOG = create_app(PLAYED)
-
-
-class SteppedClock(HandClock):
-    """The bridge's own idea of the time: PostHog's, and however far this machine's clock is from it."""
-
-    def __init__(self, true: HandClock) -> None:
-        self.true, self.skew = true, timedelta(0)
-
-    @property
-    def time(self) -> datetime:
-        return self.true.time + self.skew
-
-    @time.setter
-    def time(self, wanted: datetime) -> None:
-        self.true.time = wanted - self.skew
+OPEN = tuple(s for s in CaseState if s.is_open)
 
 
 @dataclass
@@ -125,12 +99,22 @@ class Story:
             self.create(name, who, known.external_id if is_same else "")
 
     def do_rename(self, name: str, who: int, in_posthog_too: bool) -> None:
-        new = f"renamed.{PEOPLE[who]}"
+        self.call(name, who, f"renamed.{PEOPLE[who]}", in_posthog_too=in_posthog_too)
+
+    def do_takes_the_address_of(self, name: str, who: int, other: int, in_posthog_too: bool) -> None:
+        """A marriage, a typing error put right, or an address that is given to somebody else."""
+        self.call(name, who, PEOPLE[other], in_posthog_too=in_posthog_too)
+
+    def call(self, name: str, who: int, new: str, *, in_posthog_too: bool) -> None:
         record = self.record(name, who)
-        self.judge.will_call(name, who, new)
-        with contextlib.suppress(Conflict):
-            emails = (Email(value=new, type="work", is_primary=True),)
+        emails = (Email(value=new, type="work", is_primary=True),)
+        try:
             Idp(self.acting, name).change(record.id, user_name=new, emails=emails)
+        except Conflict:
+            return
+        finally:  # also after a crash: it may have been said, or not
+            with self.db.read() as tx:
+                self.judge.calls(name, who, records.find(tx, name, "User", record.id).user_name)
         if in_posthog_too:
             self.change_address(who, new)
 
@@ -183,9 +167,14 @@ class Story:
     def create(self, name: str, who: int, external_id: str) -> Speaker:
         is_known = (name, who) in self.records
         external_id = external_id or (f"id-{who}-{self.true.time.timestamp()}" if is_known else f"id-{who}")
-        made = Speaker(Idp(self.bridge, name).create(PEOPLE[who], external_id=external_id), external_id)
+        speaker, address = Idp(self.bridge, name), PEOPLE[who]
+        try:
+            made = Speaker(speaker.create(address, external_id=external_id), external_id)
+        except Conflict:  # somebody else has the address there
+            address = f"also.{who}.{len(self.records)}.{self.true.time.timestamp()}@example.com"
+            made = Speaker(speaker.create(address, external_id=external_id), external_id)
         self.records[name, who] = made
-        self.judge.will_call(name, who, PEOPLE[who])
+        self.judge.calls(name, who, address)
         self.judge.heard(name, who, is_out=False)
         return made
 
@@ -380,37 +369,3 @@ class Story:
             run_for(self.steady, self.clock, **amount)
         except RuleBroken as broken:
             raise AssertionError(str(broken)) from broken
-
-
-SHORT = {
-    "settle": timedelta(seconds=10),
-    "watch_for": timedelta(minutes=4),
-    "watch_every": timedelta(minutes=1),
-    "watch_first": (timedelta(seconds=10),),
-    "hold_look_every": timedelta(minutes=20),
-    "drift_every": timedelta(minutes=30),
-    "window": timedelta(minutes=20),
-}
-"""A day in an hour, so that a story ends soon."""
-OPEN = tuple(s for s in CaseState if s.is_open)
-CONNECTIONS = (
-    Connection(name="okta", kind="okta", targets=("main",), groups=(ANALYSTS,)),
-    Connection(name="entra", kind="entra", targets=("main",)),
-    Connection(name="partner", kind="scim", targets=("main",), on_no_match=OnNoMatch.CLOSE),
-    Connection(name="hook", kind="okta-hook", targets=("main",), on_no_match=OnNoMatch.CLOSE),
-)
-
-
-def small_world(clock: HandClock, levels: tuple[int, ...] = LEVELS[0]) -> World:
-    """One organization of six, with just-in-time provisioning."""
-    from bridge.sandbox.people import ORGANIZATION_ID, SCOPES
-
-    world = World(clock.now)
-    world.is_throttling = False
-    world.add_organization("Small", organization_id=ORGANIZATION_ID)
-    world.add_member(SERVICE, 15)
-    for address, level in zip(PEOPLE, levels, strict=True):
-        world.add_member(address, level)
-    world.add_domain("example.com", jit_provisioning_enabled=True)
-    world.add_key(SERVICE, KEY, scopes=SCOPES)
-    return world

@@ -7,6 +7,7 @@ import: `passing` and what lies below it.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -18,6 +19,9 @@ from bridge.passing import Pass
 from bridge.ports import BoundaryError, Refused, Unavailable
 from bridge.store import returns, targets, todos
 from bridge.store.db import Tx
+
+CLOCKS_DIFFER = timedelta(minutes=2)
+"""By how much PostHog's clock may be behind ours when it dates an invite."""
 
 log = structlog.get_logger()
 
@@ -42,8 +46,9 @@ def go_on(this: Pass, found: Return) -> None:
         _send(this, found)
 
 
-def _is_ours(found: Return, created_at: object) -> bool:
-    return found.sent_at is not None and isinstance(created_at, type(found.sent_at)) and created_at >= found.sent_at
+def _is_ours(found: Return, created_at: datetime | None) -> bool:
+    """Whether an invite was made after ours was sent; the two clocks may differ a little."""
+    return found.sent_at is not None and created_at is not None and created_at >= found.sent_at - CLOCKS_DIFFER
 
 
 def _send(this: Pass, found: Return) -> None:

@@ -6,7 +6,6 @@ import: flask, `decisions`, `store`, `ports`, `core`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -23,6 +22,7 @@ from bridge.store import contract, tokens, views
 from bridge.store.db import FAILURES
 from bridge.web import asking
 from bridge.web.asking import Wrong
+from bridge.web.knocking import Door
 from bridge.web.scim_answers import log_failure
 
 SECONDS = "5"
@@ -54,18 +54,17 @@ class Api:
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self._door = Door(bridge)
 
     def authenticate(self) -> None:
-        """Lets only a live token of an operator pass. Source: RFC 6750, section 2.1."""
-        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        with self._bridge.db.read() as tx:
-            name = tokens.connection_of(tx, digest, self._bridge.clock.now()) if scheme.lower() == "bearer" else None
+        """Lets only a live token of an operator pass."""
+        name, digest = self._door.owner()
         if name is None or not name.startswith(tokens.OPERATOR):
             raise Wrong(
                 "Send a live operator's token as a bearer token: `token create --operator NAME` makes one.", 401
             )
         g.operator = name.removeprefix(tokens.OPERATOR)
+        self._door.note(digest)
 
     def status(self) -> Response:
         """How everything stands."""

@@ -6,13 +6,11 @@ Source: RFC 7644, section 3; what the clients require is in `tests/samples/okta`
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, NoReturn
 
 import structlog
@@ -30,11 +28,12 @@ from bridge.sources.scim.errors import (
     Unauthorized,
 )
 from bridge.sources.scim.searching import PARAMETERS
-from bridge.store import records, tokens
+from bridge.store import records
 from bridge.store.db import FAILURES, Tx
 from bridge.web import scim_bulk, scim_search
+from bridge.web.knocking import Door
 from bridge.web.limits import Bucket
-from bridge.web.scim_answers import answer, answer_to, log_failure, taken
+from bridge.web.scim_answers import answer, answer_to, taken
 
 MOST_OWN_URLS = 100
 _NAMES_US = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
@@ -80,7 +79,7 @@ class Scim:
     def __init__(self, bridge: ports.Bridge, public_url: str) -> None:
         self._bridge = bridge
         self._public_url = public_url.rstrip("/")
-        self._used: dict[str, datetime] = {}
+        self._door = Door(bridge)
         self._own_urls: dict[tuple[str | None, ...], str] = {}
         self._limits = {name: Bucket(c.rate_limit) for name, c in bridge.connections.items() if c.rate_limit}
 
@@ -95,33 +94,14 @@ class Scim:
 
         Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthorized
-        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
-        now = self._bridge.clock.now()
-        with self._bridge.db.read(is_one_question=True) as tx:
-            name = tokens.connection_of(tx, digest, now)
+        name, digest = self._door.owner()
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
         g.connection = connection
-        self._note_use(digest, now)
+        self._door.note(digest)
         if limit := self._limits.get(connection.name):
             limit.take()
-
-    def _note_use(self, digest: str, now: datetime) -> None:
-        """Keeps when a token was last used, to the minute. A store that takes no writes is the request's own affair."""
-        minute = now.replace(second=0, microsecond=0)
-        if self._used.get(digest) == minute:
-            return
-        try:
-            with self._bridge.db.write() as tx:
-                tokens.note_use(tx, digest, minute)
-        except FAILURES as failure:
-            log_failure(failure)
-        else:
-            self._used[digest] = minute
 
     def refuse(self, error: Exception) -> Response:
         """The SCIM Error for whatever went wrong, with the status after which this client asks again."""

@@ -178,3 +178,11 @@ def test_the_same_person_named_twice_is_one_case(ask, bridge):
     ask("POST", "/removals", {"emails": [MAYA, MAYA.upper(), f" {MAYA} "]})
 
     assert len(all_cases(bridge)) == 1
+
+
+def test_an_operators_token_says_when_it_was_last_used(ask, bridge):
+    ask("GET", "/status")
+
+    with bridge.db.read() as tx:
+        (kept,) = tokens.listed(tx, "operator:lea")
+    assert kept.last_used_at == bridge.clock.now().replace(second=0, microsecond=0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bridge import intake
 from bridge.core.plan import HoldCode
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.store import audit, batches, cases, targets
 from bridge.store import tables as t
 
@@ -26,7 +26,7 @@ class Idp:
             resource_type="User",
             user_name=address,
             external_id=external_id or f"x-{self.connection.name}-{count}",
-            emails=tuple(Email(value=e, type="work", is_primary=n == 0) for n, e in enumerate(emails or (address,))),
+            body=work(*(emails or (address,))),
             is_active=active,
             created_at=now,
             modified_at=now,
@@ -48,6 +48,11 @@ class Idp:
 
     def delete(self, record_id: str) -> None:
         intake.change(self.bridge, self.connection, "User", record_id, lambda _: None)
+
+
+def work(*addresses: str) -> dict[str, list[dict[str, object]]]:
+    """The body of a record with those addresses, the first of them primary."""
+    return {"emails": [{"value": a, "type": "work", "primary": n == 0} for n, a in enumerate(addresses)]}
 
 
 def all_cases(bridge):

@@ -22,7 +22,7 @@ from bridge.cli.context import Context, command
 from bridge.cli.develop import ROOT
 from bridge.core.events import Reason, Subject
 from bridge.core.policy import Mode, Policy
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.core.reviewed import Kind
 from bridge.ports import Bridge, Connection, QueueState, TargetSettings
 from bridge.remotes.posthog import PostHogTarget
@@ -107,7 +107,7 @@ class Story:
             resource_type="User",
             user_name=address,
             external_id=f"00uEXAMPLE{name.partition('.')[0]}",
-            emails=(Email(value=address, type="work", is_primary=True),),
+            body={"emails": [{"value": address, "type": "work", "primary": True}]},
             is_active=True,
             created_at=now,
             modified_at=now,

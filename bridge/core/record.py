@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from bridge.core.events import EventKind, IdentityEvent, Subject, address_key
@@ -54,7 +55,6 @@ class Record:
     user_name: str
     """`userName` in the case it was sent; for a Group its `displayName`."""
     external_id: str = ""
-    emails: tuple[Email, ...] = ()
     is_active: bool = True
     version: int = 1
     body: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +68,20 @@ class Record:
     def name_key(self) -> str:
         """The name as it is compared: unique among the living of one connection and type."""
         return address_key(self.user_name)
+
+    @cached_property
+    def emails(self) -> tuple[Email, ...]:
+        """A User's addresses, as its body has them; an element without one is none."""
+        said = self.body.get("emails", ()) if self.resource_type == "User" else ()
+        found = (
+            Email(
+                value=_text(each.get("value")),
+                type=_text(each.get("type")),
+                is_primary=str(each.get("primary")).lower() == "true",
+            )
+            for each in said
+        )
+        return tuple(email for email in found if email.value.strip())
 
     @property
     def subject(self) -> Subject:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Table, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.ports import Conflict
 from bridge.store import tables as t
 from bridge.store.db import Tx
@@ -57,11 +57,6 @@ _HAS_NAME = Hot(
         t.records.c.name_key == name_key,
         t.records.c.deleted_at.is_(None),
         t.records.c.id != but,
-    )
-)
-_EMAILS = Hot(
-    lambda record_id: (
-        select(t.record_emails).where(t.record_emails.c.record_id == record_id).order_by(t.record_emails.c.position)
     )
 )
 _MEMBERS = Hot(
@@ -325,10 +320,8 @@ def _write_emails(tx: Tx, record: Record) -> None:
         {
             "record_id": record.id,
             "position": n,
-            "value": e.value,
             "type": e.type,
             "address_key": address_key(e.value),
-            "is_primary": e.is_primary,
         }
         for n, e in enumerate(record.emails)
     ]
@@ -344,7 +337,6 @@ def _write_members(tx: Tx, record: Record) -> None:
 def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
     if not rows:
         return []
-    emails = _emails_of(tx, [row.id for row in rows if row.resource_type == "User"])
     members = _members_of(tx, [row.id for row in rows if row.resource_type == "Group"])
     return [
         Record(
@@ -353,7 +345,6 @@ def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
             resource_type=row.resource_type,
             user_name=row.user_name,
             external_id=row.external_id,
-            emails=tuple(emails.get(row.id, ())),
             is_active=row.is_active,
             version=row.version,
             body=row.body,
@@ -365,22 +356,15 @@ def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
     ]
 
 
-def _emails_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[Email]]:
-    found: dict[str, list[Email]] = {}
-    for row in _of_each(tx, ids, _EMAILS, t.record_emails, t.record_emails.c.record_id):
-        found.setdefault(row.record_id, []).append(Email(value=row.value, type=row.type, is_primary=row.is_primary))
-    return found
-
-
 def _members_of(tx: Tx, ids: Sequence[str]) -> dict[str, list[str]]:
+    """The members of those groups, in their order: one statement, however many."""
+    m = t.group_members
+    rows: Sequence[Any] = ()
+    if len(ids) == 1:
+        rows = _MEMBERS.rows(tx, record_id=ids[0])
+    elif ids:
+        rows = tx.execute(select(m).where(m.c.group_id.in_(ids)).order_by(m.c.position)).all()
     found: dict[str, list[str]] = {}
-    for row in _of_each(tx, ids, _MEMBERS, t.group_members, t.group_members.c.group_id):
+    for row in rows:
         found.setdefault(row.group_id, []).append(row.member_id)
     return found
-
-
-def _of_each(tx: Tx, ids: Sequence[str], of_one: Hot, table: Table, key: Column[str]) -> Sequence[Any]:
-    """The rows that belong to those records, in their order: one statement, however many."""
-    if len(ids) == 1:
-        return of_one.rows(tx, record_id=ids[0])
-    return tx.execute(select(table).where(key.in_(ids)).order_by(table.c.position)).all() if ids else ()

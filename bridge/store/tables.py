@@ -70,12 +70,11 @@ record_emails = Table(
     metadata,
     Column("record_id", ForeignKey("records.id"), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("value", String(1024), nullable=False),
     Column("type", String(64), nullable=False),
     Column("address_key", String(1024), nullable=False, index=True),
-    Column("is_primary", Boolean, nullable=False),
     PrimaryKeyConstraint("record_id", "position"),
 )
+"""Where to look addresses up; what they are is in the record's body."""
 
 group_members = Table(
     "group_members",

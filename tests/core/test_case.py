@@ -13,7 +13,7 @@ from bridge.core.events import EventKind, IdentityEvent, Subject
 from bridge.core.organization import Level
 from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember
 from bridge.core.policy import Mode, OnNoMatch, Policy
-from bridge.core.record import Email, Record, event_of
+from bridge.core.record import Record, event_of
 from tests.core.test_planner import NOW, POLICY, case
 
 STEP = RemoveMember(user_uuid="u", email="maya@example.com", level=Level.MEMBER)
@@ -280,9 +280,11 @@ def test_an_event_of_scim_is_named_by_record_and_version():
 def test_only_the_name_and_the_primary_address_are_surely_the_persons():
     listed = record(
         user_name="Maya@Example.com",
-        emails=(Email(value="team@example.com"), Email(value="maya@home.example", is_primary=True)),
+        body={"emails": [{"value": "team@example.com"}, {"value": "maya@home.example", "primary": True}]},
     )
 
     assert listed.own_addresses == {"maya@example.com", "maya@home.example"}
     assert listed.subject.emails == ("maya@home.example", "team@example.com")
-    assert record(user_name="00u1", emails=(Email(value="maya@example.com"),)).own_addresses == {"maya@example.com"}
+    assert record(user_name="00u1", body={"emails": [{"value": "maya@example.com"}]}).own_addresses == {
+        "maya@example.com"
+    }

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bridge import inquiries, reconcile
-from bridge.core.record import Email
 from bridge.ports import Bridge
 from bridge.remotes.posthog import PostHogTarget
 from bridge.sandbox import World
 from bridge.sandbox.people import SCOPES
 from tests.conftest import HandClock, QuietBell, run_for
 from tests.faults import FaultTransport
-from tests.players import Idp, all_cases, is_member
+from tests.players import Idp, all_cases, is_member, work
 
 
 class Working(QuietBell):
@@ -78,8 +77,7 @@ class Tale:
     def renames(self, who: str, new: str, at: str = "okta") -> None:
         """Same person, same record, another name and address."""
         self.records[at, new] = self.records[at, who]
-        emails = (Email(value=new, type="work", is_primary=True),)
-        Idp(self.bridge, at).change(self.records[at, new], user_name=new, emails=emails)
+        Idp(self.bridge, at).change(self.records[at, new], user_name=new, body=work(new))
 
     def accepts_the_invite(self, who: str) -> None:
         (invite,) = [i for i in self.world.invites_for(who) if not i.is_expired(self.world.now())]

@@ -9,16 +9,11 @@ from bridge import decisions, intake
 from bridge.core.case import CaseState
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.core.plan import HoldCode
-from bridge.core.record import Email
 from bridge.ports import Connection
 from bridge.store import cases
 from bridge.store import tables as t
 from tests.conftest import START, run_for
-from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, audited, codes, is_member, the_case
-
-
-def work(address):
-    return (Email(value=address, type="work", is_primary=True),)
+from tests.players import BEN, GRACE, MAYA, NOOR, SAMUEL, Idp, all_cases, audited, codes, is_member, the_case, work
 
 
 def ev(bridge, kind, subject, event_id="h1", at=None, source="okta"):
@@ -172,7 +167,7 @@ def test_a_leaving_from_one_project_does_not_make_an_owner_a_leaver(bridge, worl
 def test_removing_by_a_left_behind_address_spares_its_former_holder(bridge, world, okta, settle):
     m = okta.create(MAYA)
     settle(minutes=2)
-    okta.change(m, user_name="maya.lind@example.com", emails=work("maya.lind@example.com"))
+    okta.change(m, user_name="maya.lind@example.com", body=work("maya.lind@example.com"))
     world.change_email(MAYA, "maya.lind@example.com")
     settle(minutes=2)
     world.add_member(MAYA, 1)
@@ -184,7 +179,7 @@ def test_removing_by_a_left_behind_address_spares_its_former_holder(bridge, worl
 def test_a_further_address_that_a_record_once_listed_is_only_a_question(bridge, world, okta, settle):
     world.add_member("shared.inbox@example.com", 1)
     m = okta.create(MAYA, emails=(MAYA, "shared.inbox@example.com"))
-    okta.change(m, emails=work(MAYA))
+    okta.change(m, body=work(MAYA))
     settle(minutes=2)
     okta.deactivate(m)
     settle(minutes=5)
@@ -252,7 +247,7 @@ def test_a_connection_removes_nobody_from_a_target_it_does_not_speak_for(bridge,
     settle(minutes=2)
     stranger = Idp(wider, "partner")
     record = stranger.create(MAYA)
-    stranger.change(record, user_name=BEN, emails=work(BEN))
+    stranger.change(record, user_name=BEN, body=work(BEN))
     settle(hours=2)
 
     assert is_member(world, BEN)
@@ -264,7 +259,7 @@ def test_one_human_with_two_records_that_nothing_ties_together_is_told_with_wher
     new = "ben.oduya@acme.example"
     ben, also_ben = okta.create(BEN), entra.create(new)
     world.change_email(BEN, new)
-    okta.change(ben, user_name=new, emails=work(new))
+    okta.change(ben, user_name=new, body=work(new))
     settle(minutes=2)
     okta.deactivate(ben)
     settle(minutes=2)

@@ -10,7 +10,6 @@ from bridge import decisions, intake
 from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
 from bridge.core.plan import HoldCode
-from bridge.core.record import Email
 from bridge.store import audit, cases, records, todos
 from bridge.store import tables as t
 from tests.conftest import START
@@ -28,6 +27,7 @@ from tests.players import (
     deletes,
     is_member,
     the_case,
+    work,
 )
 
 
@@ -436,7 +436,7 @@ def test_an_operators_removal_outranks_an_active_record_and_survives_it(bridge, 
 
 def test_a_rename_is_not_a_removal_and_all_former_addresses_are_kept(bridge, world, okta, settle):
     maya = okta.create(MAYA)
-    okta.change(maya, user_name="maya.lind@example.com", emails=(Email(value="maya.lind@example.com", type="work"),))
+    okta.change(maya, user_name="maya.lind@example.com", body=work("maya.lind@example.com"))
     settle(minutes=5)
     assert all_cases(bridge) == []
 

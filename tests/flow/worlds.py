@@ -17,7 +17,7 @@ from bridge import decisions, intake, undoing
 from bridge.core.case import CaseState
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.core.policy import Mode
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.ports import Conflict, Declined
 from bridge.sandbox.world import InviteRefused
 from bridge.store import db as store
@@ -29,7 +29,7 @@ from tests.flow.deeds import BYSTANDER, PEOPLE, SERVICE, TWIN
 from tests.flow.judging import Judge, RuleBroken
 from tests.flow.small_world import CONNECTIONS, PLAYED, POSTHOG, SHORT, SteppedClock, small_world
 from tests.flow.stopping import Points, Stopped, stopping
-from tests.players import Idp, all_cases
+from tests.players import Idp, all_cases, work
 
 OPEN = tuple(s for s in CaseState if s.is_open)
 
@@ -107,9 +107,8 @@ class Story:
 
     def call(self, name: str, who: int, new: str, *, in_posthog_too: bool) -> None:
         record = self.record(name, who)
-        emails = (Email(value=new, type="work", is_primary=True),)
         try:
-            Idp(self.acting, name).change(record.id, user_name=new, emails=emails)
+            Idp(self.acting, name).change(record.id, user_name=new, body=work(new))
         except Conflict:
             return
         finally:  # also after a crash: it may have been said, or not

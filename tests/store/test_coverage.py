@@ -10,11 +10,12 @@ import pytest
 from bridge.core.events import EventKind
 from bridge.core.organization import Level, Member, Organization
 from bridge.core.policy import Policy
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.ports import Connection, KeyOwner
 from bridge.store import cases, coverage, members, people, records, targets
 from bridge.store import tables as t
 from tests.conftest import START
+from tests.players import work
 from tests.store.test_store import open_case
 
 OKTA = Connection(name="okta", kind="okta", targets=("main",))
@@ -49,7 +50,7 @@ def record(tx, name: str, *, connection: str = "okta", is_active: bool = True, p
         connection=connection,
         resource_type="User",
         user_name=address,
-        emails=(Email(value=address, is_primary=True),),
+        body=work(address),
         is_active=is_active,
         created_at=START,
         modified_at=START,
@@ -130,7 +131,7 @@ def test_a_former_address_of_somebody_active_covers_nobody(tx):
     look(tx, member("maya"))
     person = record(tx, "maya")
     before = records.find(tx, "okta", "User", "okta-maya")
-    after = replace(before, user_name="m.okafor@example.com", emails=(Email(value="m.okafor@example.com"),))
+    after = replace(before, user_name="m.okafor@example.com", body=work("m.okafor@example.com"))
     records.update_record(tx, before, after)
     people.note_record(tx, person, after, [after], START)
 

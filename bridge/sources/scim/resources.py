@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.core.record import Email, Record
+from bridge.core.record import Record
 from bridge.sources.scim.dialects import (
     GROUP,
     MAX_EMAILS,
@@ -85,8 +85,6 @@ def attributes_of(record: Record) -> dict[str, Any]:
         attributes["members"] = [{"value": each} for each in record.member_ids]
     else:
         attributes["active"] = record.is_active
-        if record.emails:
-            attributes["emails"] = [{"value": e.value} | ({"type": e.type} if e.type else {}) for e in record.emails]
     return attributes | {key: value for key, value in record.body.items() if key not in {"active", "members"}}
 
 
@@ -104,33 +102,27 @@ def record_of(attributes: Mapping[str, Any], base: Record) -> Record:
     is_active = rest.pop("active", True) is True
     members = rest.pop("members", ())
     is_group = base.resource_type == "Group"
+    if not is_group:
+        _check_emails(rest.get("emails", ()))
     return replace(
         base,
         user_name=user_name,
         external_id=external_id,
-        emails=() if is_group else _emails(rest.get("emails", ())),
         is_active=is_group or is_active,
         body=rest,
         member_ids=_member_ids(members) if is_group else (),
     )
 
 
-def _emails(elements: Iterable[Any]) -> tuple[Email, ...]:
-    found: list[Email] = []
+def _check_emails(elements: Iterable[Any]) -> None:
+    """Raises: `InvalidValue` for an address or its type that is no text, and for too many of them."""
+    addresses = 0
     for element in elements:
-        if len(found) == MAX_EMAILS:
-            raise InvalidValue(f"More than {MAX_EMAILS} emails.")
-        value = text(element.get("value", ""), "emails.value")
-        if value.strip():
-            kind = element.get("type", "")
-            found.append(
-                Email(
-                    value=value,
-                    type=text(kind, "emails.type"),
-                    is_primary=str(element.get("primary")).lower() == "true",
-                )
-            )
-    return tuple(found)
+        if text(element.get("value", ""), "emails.value").strip():
+            text(element.get("type", ""), "emails.type")
+            addresses += 1
+    if addresses > MAX_EMAILS:
+        raise InvalidValue(f"More than {MAX_EMAILS} emails.")
 
 
 def _member_ids(elements: Iterable[Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ def audible(_logger: object, method: str, event: MutableMapping[str, Any]) -> Mu
     return event
 
 
+def _signed(part: str) -> structlog.typing.Processor:
+    """Adds who speaks, how urgently and when, in one step: each one costs as much as what it adds."""
+
+    def signed(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        now = datetime.now(UTC).isoformat(timespec="microseconds")
+        level = "error" if method == "exception" else method
+        return {"part": part, **event, "level": level, "timestamp": now.replace("+00:00", "Z")}
+
+    return signed
+
+
 @lru_cache(maxsize=1_000)
 def _is_secret(name: str) -> bool:
     return SECRET_NAMES.search(name) is not None
@@ -193,9 +205,7 @@ def set_up_logging(part: str) -> None:
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         audible,
-        lambda _logger, _method, event: {"part": part, **event},
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _signed(part),
         structlog.processors.format_exc_info,
         redacted,
     ]

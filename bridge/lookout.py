@@ -212,9 +212,8 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
         is_leaving = any(c.is_whole for c in cases.open_of_person(tx, person, target))
         if not theirs or is_leaving or cases.was_let_be(tx, person, target):
             continue
-        addresses, accounts = {m.address for m in theirs}, {m.user_uuid for m in theirs}
-        claimed = people.claims(tx, target, connections, person, addresses, accounts)
-        if all(m.address in claimed or m.user_uuid in claimed for m in theirs):
+        claimed = people.claims(tx, target, connections, person, (), {m.user_uuid: m.address for m in theirs})
+        if all(m.user_uuid in claimed for m in theirs):
             continue
         standing = next(s for s in standings.of_person(tx, person, connections) if s.is_out)
         event = IdentityEvent(

@@ -57,7 +57,7 @@ class Facts:
     is_left_out: bool = False
     """A person released others of the same batch and left this one out."""
     claimed: Mapping[str, str] = field(default_factory=dict)
-    """Account or address → what to call the other, active person whose it now is."""
+    """Account or address → what to call the other person whose it is now."""
     active_in: tuple[str, ...] = ()
     """Other connections to this target in which the person is active."""
     is_reactivated: bool = False

@@ -90,7 +90,7 @@ def look_alike_key(address: str) -> str:
 
 
 def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
-    """The members who are this person, and those that another active person now claims."""
+    """The members who are this person, and those that are another's now."""
     leaver = facts.leaver
     mine: list[Member] = []
     contested: list[Member] = []
@@ -99,8 +99,7 @@ def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
             continue
         if member.user_uuid not in leaver.accounts and member.address not in leaver.addresses:
             continue
-        is_claimed = member.user_uuid in facts.claimed or member.address in facts.claimed
-        (contested if is_claimed else mine).append(member)
+        (contested if member.user_uuid in facts.claimed else mine).append(member)
     return tuple(mine), tuple(contested)
 
 
@@ -123,7 +122,6 @@ def _look_alikes(facts: Facts, mine: tuple[Member, ...]) -> tuple[Member, ...]:
         for m in facts.organization.members
         if m.user_uuid not in known
         and m.user_uuid not in facts.claimed
-        and m.address not in facts.claimed
         and m.user_uuid != facts.organization.key_uuid
         and (m.address in leaver.others or look_alike_key(m.email) in keys)
     )

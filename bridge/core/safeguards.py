@@ -100,10 +100,10 @@ def _recycled(c: Considered) -> Hold | None:
     if not c.contested or c.case.removed_at is not None:
         return None
     other = c.contested[0]
-    owner = c.facts.claimed.get(other.address) or c.facts.claimed.get(other.user_uuid, "")
+    owner = c.facts.claimed[other.user_uuid]
     return Hold(
         code=HoldCode.RECYCLED,
-        message=f"{other.email} now belongs to another active person ({owner}).",
+        message=f"{other.email} now belongs to another person ({owner}).",
         remedy="Cancel this case if the account is the new person's; release if it is the leaver's after all. If both are "
         "one human with two records, deactivate the other one, too.",
         is_blocking=not c.members,

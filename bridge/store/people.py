@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
@@ -198,41 +199,65 @@ def claims(
     connections: Collection[str],
     person_id: int,
     addresses: Collection[str],
-    accounts: Collection[str],
+    members: Mapping[str, str],
 ) -> dict[str, str]:
-    """Which of the addresses and accounts are another person's now, and what to call that person.
+    """Which of the addresses and members are another person's now, and what to call that person.
 
-    Another's who is active with it; else the latest holder's, whose own case or peace then decides, not this one.
+    `members`: accounts, each with its address. Another's who is active with it; else the latest holder's, whose own case
+    or peace then decides, not this one. To be linked to an account weighs more than to have had its address, so that it
+    is one person's: when each left it to the other, it was nobody's.
     """
-    found: dict[str, str] = {}
+    active: dict[str, str] = {}
+    seen: dict[str, dict[int, datetime]] = defaultdict(dict)
+    called: dict[int, str] = {}
     rows = tx.execute(
         select(t.identities, t.people.c.label)
         .join(t.people, t.people.c.id == t.identities.c.person_id)
-        .where(t.identities.c.kind == "address", t.identities.c.value.in_(addresses), _speaks(connections))
+        .where(
+            t.identities.c.kind == "address",
+            t.identities.c.value.in_({*addresses, *members.values()}),
+            _speaks(connections),
+        )
     ).all()
-    mine: dict[str, datetime] = {}
-    for row in rows:
-        if row.person_id == person_id:
-            seen = datetime.max.replace(tzinfo=row.last_seen_at.tzinfo) if row.is_current else row.last_seen_at
-            mine[row.value] = max(seen, mine.get(row.value, seen))
-    for row in rows:
-        is_later = row.value in mine and row.last_seen_at > mine[row.value]
-        if row.person_id != person_id and (row.is_current or is_later):
-            at = "" if row.connection.startswith("operator:") else f", in {row.connection}"
-            found[row.value] = f"{row.label}{at}"
-    linked = tx.execute(
+    for row in sorted(rows, key=lambda row: row.last_seen_at):
+        seen[row.value][row.person_id] = row.last_seen_at
+        at = "" if row.connection.startswith("operator:") else f", in {row.connection}"
+        called[row.person_id] = f"{row.label}{at}"
+        if row.is_current and row.person_id != person_id:
+            active[row.value] = called[row.person_id]
+    has_now = {row.value for row in rows if row.is_current and row.person_id == person_id}
+    linked: dict[str, dict[int, datetime]] = defaultdict(dict)
+    for row in tx.execute(
         select(t.accounts, t.people.c.label)
         .join(t.people, t.people.c.id == t.accounts.c.person_id)
-        .where(t.accounts.c.target == target, t.accounts.c.user_uuid.in_(accounts), t.accounts.c.is_theirs)
-    ).all()
-    my_links = {row.user_uuid: row.linked_at for row in linked if row.person_id == person_id}
-    for row in linked:
-        if row.person_id == person_id:
-            continue
-        is_later = row.user_uuid not in my_links or row.linked_at > my_links[row.user_uuid]
-        if is_later or _is_active_somewhere(tx, row.person_id, connections):
-            found[row.user_uuid] = row.label
+        .where(t.accounts.c.target == target, t.accounts.c.user_uuid.in_(members), t.accounts.c.is_theirs)
+    ):
+        linked[row.user_uuid][row.person_id] = row.linked_at
+        called.setdefault(row.person_id, row.label)
+        if row.person_id != person_id and _is_active_somewhere(tx, row.person_id, connections):
+            active[row.user_uuid] = row.label
+    found = {a: active[a] for a in addresses if a in active}
+    for address in set(addresses) - has_now - active.keys():
+        if person_id in seen[address] and (later := _later(seen[address], person_id)):
+            found[address] = called[later]
+    for uuid, address in members.items():
+        whose = active.get(address) or active.get(uuid)
+        if not whose and address not in has_now:
+            latest = _later(linked[uuid] or seen[address], person_id)
+            whose = called[latest] if latest else None
+        if whose:
+            found[uuid] = whose
+        else:
+            found.pop(address, None)
     return found
+
+
+def _later(held: Mapping[int, datetime], person_id: int) -> int | None:
+    """Who held it after the person did, or without them; the latest one."""
+    others = {who: when for who, when in held.items() if who != person_id}
+    latest = max(others, key=lambda who: (others[who], who), default=None)
+    is_later = latest is not None and (person_id not in held or held[latest] > held[person_id])
+    return latest if is_later else None
 
 
 def current_addresses(

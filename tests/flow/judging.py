@@ -78,6 +78,8 @@ class Judge:
         self.heard_by_hook: set[int] = set()
         self.named: set[str] = set()
         """Addresses of everyone of whom a source or an operator ever said that they leave."""
+        self.told_to_go: set[int] = set()
+        """Whom operators named, by whatever address somebody had."""
         self.linked: set[str] = set()
         self.dismissed: set[int] = set()
         self.given_back: set[str] = set()
@@ -95,7 +97,7 @@ class Judge:
     def calls(self, name: str, who: int, address: str) -> None:
         self.current[name, who] = address
         self.called.setdefault(who, set()).add(address)
-        if any(is_out for (_, about), is_out in self.out.items() if about == who):
+        if who in self.told_to_go or any(is_out for (_, about), is_out in self.out.items() if about == who):
             self.named |= self.called[who]
 
     def heard(self, name: str, who: int, *, is_out: bool) -> None:
@@ -108,8 +110,12 @@ class Judge:
         if is_out:
             self.named |= {address, *self.called.get(who, ())}
 
-    def operator_named(self, who: int, address: str) -> None:
-        self.named |= {address, *self.called.get(who, ())}
+    def operator_named(self, address: str) -> None:
+        """An address names whoever has it now, as identity providers say; else whoever had it."""
+        has_it = {who for (_, who), now in self.current.items() if now == address}
+        meant = has_it or {who for who, ever in self.called.items() if address in ever}
+        self.told_to_go |= meant
+        self.named |= {address}.union(*(self.called[who] for who in meant))
 
     def operator_linked(self, uuid: str, who: int, *, is_theirs: bool) -> None:
         if is_theirs:
@@ -246,8 +252,7 @@ class Judge:
                 theirs = leaver.accounts - leaver.dismissed
                 inside = {u for u, a in members.items() if u in theirs or (a in leaver.addresses - leaver.dismissed)}
                 inside -= leaver.dismissed
-                claimed = people.claims(tx, "main", connections, person, leaver.addresses, inside)
-                inside = {u for u in inside if u not in claimed and members[u] not in claimed}
+                inside -= people.claims(tx, "main", connections, person, (), {u: members[u] for u in inside}).keys()
                 assert not inside or self.is_seen_to(tx, person), (leaver, inside)
             for who, addresses in self.called.items():
                 words = {is_out for (_, about), is_out in self.out.items() if about == who}

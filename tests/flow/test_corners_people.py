@@ -264,10 +264,25 @@ def test_one_human_with_two_records_that_nothing_ties_together_is_told_with_wher
     okta.deactivate(ben)
     settle(minutes=2)
     (hold,) = the_case(bridge).plan.holds
-    assert hold.message == f"{new} now belongs to another active person ({new}, in entra)."
+    assert hold.message == f"{new} now belongs to another person ({new}, in entra)."
     assert "If both are one human with two records, deactivate the other one, too." in hold.remedy
 
     entra.deactivate(also_ben)
     settle(hours=26)
     assert not is_member(world, new)
+    assert {c.state for c in all_cases(bridge)} == {CaseState.CLOSED}
+
+
+def test_an_account_is_one_persons_when_all_who_had_its_address_have_left(bridge, world, okta, entra, settle):
+    """Each of two leavers left it to the other, and who came back in stayed in."""
+    okta.deactivate(okta.create(MAYA))
+    settle(hours=26)
+    ben = entra.create(BEN)
+    entra.change(ben, user_name=MAYA, body=work(MAYA))
+    entra.deactivate(ben)
+    world.login(MAYA)
+    settle(hours=30)
+
+    assert not is_member(world, MAYA)
+    assert not is_member(world, BEN)
     assert {c.state for c in all_cases(bridge)} == {CaseState.CLOSED}

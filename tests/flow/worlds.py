@@ -240,7 +240,7 @@ class Story:
     # -- what operators decide ---------------------------------------------------------------------------------------
 
     def do_operator_removes(self, who: int, how: str) -> None:
-        self.judge.operator_named(who, PEOPLE[who])
+        self.judge.operator_named(PEOPLE[who])
         decisions.remove(
             self.acting,
             Subject(user_name=PEOPLE[who]),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from functools import cached_property
 
 from bridge.core.events import address_key
 
@@ -40,7 +41,7 @@ class Member:
     last_login: datetime | None = None
     is_2fa_enabled: bool = False
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The address as a compare key."""
         return address_key(self.email)
@@ -58,7 +59,7 @@ class Invite:
     created_by_uuid: str = ""
     created_by_email: str = ""
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The address as a compare key."""
         return address_key(self.email)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -72,25 +72,6 @@ def people_leaving(target: str) -> Select[int]:
     return select(t.cases.c.person_id).where(
         t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None)
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Leaving:
-    """One person with an open case at a target."""
-
-    counts_as_intent: bool
-    due_at: datetime | None
-
-
-def leaving(tx: Tx, target: str) -> dict[int, Leaving]:
-    """Everyone with an open case at the target as a whole."""
-    query = select(t.cases.c.person_id, t.cases.c.counts_as_intent, t.cases.c.due_at, t.cases.c.state).where(
-        t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None)
-    )
-    return {
-        person: Leaving(counts_as_intent=counts, due_at=due if state == CaseState.PENDING.value else None)
-        for person, counts, due, state in tx.execute(query)
-    }
 
 
 def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = ()) -> Case | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from bridge.core.case import Case
-from bridge.core.considered import Facts, Leaver
+from bridge.core.considered import Facts
 from bridge.core.organization import Level, Organization
 from bridge.core.planner import departing
 from bridge.core.policy import OnNoMatch, Policy
 from bridge.ports import Connection
 from bridge.store import cases, groups, people, scopes, standings, targets
 from bridge.store.db import Tx
+from bridge.store.departures import departures
 
 LATER = timedelta(hours=12)
 """A removal that is due no sooner is dated: until then the person stays."""
@@ -33,9 +34,8 @@ def gather(
 
     `granting`: connections whose groups may grant what a case about one project or role is about.
     """
-    leaving = cases.leaving(tx, case.target)
-    known = people.leavers(tx, case.target, connections, cases.people_leaving(case.target))
-    mine = known.get(case.person_id) or people.leaver_of(tx, case.target, connections, case.person_id)
+    leaving = departures(tx, case.target, connections, organization, now + LATER)
+    mine = people.leaver_of(tx, case.target, connections, case.person_id)
     matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
     said = standings.of_person(tx, case.person_id, connections)
     candidates = {*policy.successors}
@@ -43,20 +43,19 @@ def gather(
         candidates |= {m.address for m in organization.members if m.level is Level.ADMIN}
     touches_owner = case.is_whole and any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
-    later_people = {p for p, who in leaving.items() if who.due_at and who.due_at > now + LATER}
-    later = departing(organization, (known[p] for p in later_people - {case.person_id}))
-    gone = departing(organization, (leaver for p, leaver in known.items() if p not in later_people))
+    later = _union(d.accounts for p, d in leaving.items() if d.is_later and p != case.person_id)
+    gone = _union(d.accounts for d in leaving.values() if not d.is_later)
     if case.is_whole:
         gone |= departing(organization, [mine])
     if touches_owner:
-        gone -= _kept_by_others(tx, connections, organization, gone, known, mine)
-    members = frozenset(m.user_uuid for m in organization.members)
+        linked = mine.accounts.union(*(d.linked for d in leaving.values()))
+        gone -= _kept_by_others(tx, case.target, connections, organization, gone - linked)
     return Facts(
         organization=organization,
         leaver=mine,
         was_known=bool(mine.accounts) or case.removed_at is not None or any(s.result == "done" for s in steps),
-        departing=gone & members,
-        leaving_later=later & members,
+        departing=gone,
+        leaving_later=later,
         robots=frozenset(targets.state(tx, case.target).former_key_uuids),
         removed=frozenset(
             s.canonical.split()[1] for s in steps if s.canonical.startswith("remove_member") and s.result == "done"
@@ -74,7 +73,7 @@ def gather(
         is_reactivated=case.is_whole and not case.is_operators and bool(said) and not any(s.is_out for s in said),
         unfit=people.unfit(tx, connections, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
-        intents=len(departing(organization, (known[p] for p, who in leaving.items() if who.counts_as_intent))),
+        intents=len(_union(d.accounts for d in leaving.values() if d.counts_as_intent)),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
         stepped_down=frozenset(
             s.canonical.split()[1] for s in steps if s.may_have_effect and s.canonical.endswith(" member")
@@ -86,16 +85,14 @@ def gather(
     )
 
 
+def _union(sets: Iterable[set[str]]) -> frozenset[str]:
+    return frozenset().union(*sets)
+
+
 def _kept_by_others(
-    tx: Tx,
-    connections: Sequence[str],
-    organization: Organization,
-    gone: frozenset[str],
-    known: Mapping[int, Leaver],
-    mine: Leaver,
+    tx: Tx, target: str, connections: Sequence[str], organization: Organization, unsure: frozenset[str]
 ) -> frozenset[str]:
     """Accounts that only seem to be leaving: a leaver once had the address, but an active person has it now."""
-    linked = frozenset(a for leaver in known.values() for a in leaver.accounts) | mine.accounts
-    unsure = {m.address: m.user_uuid for m in organization.members if m.user_uuid in gone - linked}
-    current = people.current_addresses(tx, connections, list(unsure), list(known))
-    return frozenset(unsure[address] for address in current)
+    addresses = {m.address: m.user_uuid for m in organization.members if m.user_uuid in unsure}
+    current = people.current_addresses(tx, connections, list(addresses), cases.people_leaving(target))
+    return frozenset(addresses[address] for address in current)

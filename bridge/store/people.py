@@ -172,7 +172,7 @@ def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[in
     for person, uuid, is_theirs in tx.execute(linked):
         (theirs if is_theirs else dismissed)[person].add(uuid)
     named = select(t.identities.c.person_id, t.identities.c.kind, t.identities.c.value).where(
-        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), _speaks(connections)
+        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), speaks(connections)
     )
     for person, kind, value in tx.execute(named):
         (addresses if kind == "address" else others)[person].add(value)
@@ -216,7 +216,7 @@ def claims(
         .where(
             t.identities.c.kind == "address",
             t.identities.c.value.in_({*addresses, *members.values()}),
-            _speaks(connections),
+            speaks(connections),
         )
     ).all()
     for row in sorted(rows, key=lambda row: row.last_seen_at):
@@ -260,8 +260,13 @@ def _later(held: Mapping[int, datetime], person_id: int) -> int | None:
     return latest if is_later else None
 
 
+def speaks(connections: Collection[str]) -> ColumnElement[bool]:
+    """Names that count at a target: from its own connections, and from operators."""
+    return or_(t.identities.c.connection.in_(connections), t.identities.c.connection.like("operator:%"))
+
+
 def current_addresses(
-    tx: Tx, connections: Collection[str], addresses: Collection[str], leaving_out: Collection[int]
+    tx: Tx, connections: Collection[str], addresses: Collection[str], leaving_out: Select[int]
 ) -> frozenset[str]:
     """Those of the addresses that active people have now, but for the ones left out."""
     query = select(t.identities.c.value).where(
@@ -363,8 +368,3 @@ def _is_active_somewhere(tx: Tx, person_id: int, connections: Collection[str] | 
     if connections is not None:
         holds.append(t.identities.c.connection.in_(connections))
     return bool(tx.execute(select(exists().where(*holds))).scalar())
-
-
-def _speaks(connections: Collection[str]) -> ColumnElement[bool]:
-    """Names that count at a target: from its own connections, and from operators."""
-    return or_(t.identities.c.connection.in_(connections), t.identities.c.connection.like("operator:%"))

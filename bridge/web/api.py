@@ -58,13 +58,14 @@ class Api:
 
     def authenticate(self) -> None:
         """Lets only a live token of an operator pass."""
-        name, digest = self._door.owner()
+        now = self._bridge.clock.now()
+        name, digest = self._door.owner(now)
         if name is None or not name.startswith(tokens.OPERATOR):
             raise Wrong(
                 "Send a live operator's token as a bearer token: `token create --operator NAME` makes one.", 401
             )
         g.operator = name.removeprefix(tokens.OPERATOR)
-        self._door.note(digest)
+        self._door.note(digest, now)
 
     def status(self) -> Response:
         """How everything stands."""

@@ -23,18 +23,18 @@ class Door:
         self._bridge = bridge
         self._used: dict[str, datetime] = {}
 
-    def owner(self) -> tuple[str | None, str]:
+    def owner(self, now: datetime) -> tuple[str | None, str]:
         """Whose live token the request shows, and its digest; `None` for everything else. Source: RFC 6750, section 2.1."""
         scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return None, ""
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()
         with self._bridge.db.read(is_one_question=True) as tx:
-            return tokens.connection_of(tx, digest, self._bridge.clock.now()), digest
+            return tokens.connection_of(tx, digest, now), digest
 
-    def note(self, digest: str) -> None:
+    def note(self, digest: str, now: datetime) -> None:
         """Keep when a token was last used, to the minute. A store that takes no writes is the request's own affair."""
-        minute = self._bridge.clock.now().replace(second=0, microsecond=0)
+        minute = now.replace(second=0, microsecond=0)
         if self._used.get(digest) == minute:
             return
         try:

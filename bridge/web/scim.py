@@ -94,12 +94,13 @@ class Scim:
 
         Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        name, digest = self._door.owner()
+        g.now = self._bridge.clock.now()
+        name, digest = self._door.owner(g.now)
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
         g.connection = connection
-        self._door.note(digest)
+        self._door.note(digest, g.now)
         if limit := self._limits.get(connection.name):
             limit.take()
 
@@ -137,7 +138,7 @@ class Scim:
             resource_type=resources.COLLECTIONS[collection],
             record_id=str(uuid.uuid4()),
             connection=g.connection.name,
-            now=self._bridge.clock.now(),
+            now=g.now,
         )
         stored = intake.change(self._bridge, g.connection, record.resource_type, None, lambda _: record)
         assert stored is not None

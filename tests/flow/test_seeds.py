@@ -213,7 +213,7 @@ def test_an_untouched_seed_claims_no_account_that_another_person_leaves_behind(l
     """A new holder of an address would hold the leaver's case as recycled; a seed holds nothing."""
     bridge = looked
     maya = okta.create("old.name@example.com", emails=("old.name@example.com",))
-    touch(bridge, maya, user_name=MAYA, emails=())
+    touch(bridge, maya, user_name=MAYA, body={})
     touch(bridge, maya, user_name="new.name@example.com")
     imported(bridge, "entra")
 

@@ -141,7 +141,7 @@ def _open_or_repeat(
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
     if case.is_whole:
-        returns.drop(tx, person, case.target, f"case {case.id} takes the person out again", now)
+        returns.drop_all(tx, person, case.target, f"case {case.id} takes the person out again", now)
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
     if sees_to_it(case, bridge, now):
         for other in mine:
@@ -225,7 +225,9 @@ def _take_back(
         tx.audit(_about(after, "case.reactivated", event, now))
         log.info("case reactivated", case_id=case.id, target=case.target, event_id=event.event_id)
         if done:
-            back = preparing.by_policy(tx, after, bridge.policies[case.target], event.source, now)
+            back = preparing.by_policy(
+                tx, after, bridge.policies[case.target], event.source, bridge.connections_of(case.target), now
+            )
             what = "; ".join(dict.fromkeys(s.says for s in done))
             told = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
             todos.ask(tx, case.id, "reactivated", told + _what_now(after, back, event.source), now)
@@ -245,8 +247,10 @@ def _meet_again(
         return
     if any(members.one(tx, target, account) for account in returns.accounts_of(tx, person, target)):
         return
-    is_theirs = not last.is_operators  # what an operator decided, no policy takes back
-    back = preparing.by_policy(tx, last, bridge.policies[target], event.source, now) if is_theirs else None
+    back = None
+    if not last.is_operators:  # what an operator decided, no policy takes back
+        speaking = bridge.connections_of(target)
+        back = preparing.by_policy(tx, last, bridge.policies[target], event.source, speaking, now)
     told = f"{last.subject.label} is active again in {event.source}, and was taken out of {target} in this case. "
     todos.ask(tx, last.id, "reactivated", told + _what_now(last, back, event.source), now)
 

@@ -17,7 +17,7 @@ from bridge.core.policy import Mode
 from bridge.core.returns import Return, ReturnState
 from bridge.passing import Pass
 from bridge.ports import BoundaryError, Refused, Unavailable
-from bridge.store import returns, targets, todos
+from bridge.store import people, returns, targets, todos
 from bridge.store.db import Tx
 
 CLOCKS_DIFFER = timedelta(minutes=2)
@@ -122,17 +122,22 @@ def _welcome(this: Pass, found: Return, member: Member) -> None:
             given.append(role)
     now = this.bridge.clock.now()
     after = replace(found, state=ReturnState.BACK, due_at=None, ended_at=now, cannot=tuple(cannot))
-    _keep(this, after, "return.back", {"level": member.level.word, "roles": given})
+    _keep(this, after, "return.back", {"level": member.level.word, "roles": given}, account=member.user_uuid)
     log.info("return back", target=this.target, case_id=found.case_id)
 
 
-def _keep(this: Pass, after: Return, kind: str = "", facts: dict[str, object] | None = None) -> Return:
+def _keep(
+    this: Pass, after: Return, kind: str = "", facts: dict[str, object] | None = None, *, account: str = ""
+) -> Return:
+    """Keep the return as it now is. `account`: whose invite was accepted; it goes with the person who leaves again."""
     now = this.bridge.clock.now()
     with this.bridge.db.write() as tx:
         targets.hold_on(tx, this.target, this.token, now)
         if not _is_open(tx, after):
             return after
         returns.save(tx, after)
+        if account:
+            people.link(tx, after.person_id, this.target, account, is_theirs=True, how="return", now=now)
         if kind:
             tx.audit(returns.entry(after, kind, "bridge", now, facts))
     return after

@@ -24,13 +24,14 @@ def prepare(
 ) -> list[Return]:
     """Prepare the return of everybody in these cases, all or none; nothing goes out yet. Open cases end.
 
+    What was prepared for them before and not sent is dropped.
     `email`: where the invite is to go, for a single case; empty means the address of before.
     Raises: `Declined`.
     """
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         return [
-            _prepare(bridge, tx, _undoable(tx, i), by=by, reason=reason, as_before=as_before, email=email, now=now)
+            _prepare(bridge, tx, _undoable(tx, i, now), by=by, reason=reason, as_before=as_before, email=email, now=now)
             for i in case_ids
         ]
 
@@ -59,15 +60,22 @@ def send(bridge: Bridge, return_ids: Collection[int], *, by: str) -> list[Return
 
 
 def removed_in(bridge: Bridge, batch_id: int) -> list[int]:
-    """The cases of a batch whose people were removed, as far as they are still out. Raises `Declined`."""
+    """The cases of a batch whose people were removed, as far as no invite was sent to them. Raises `Declined`."""
     with bridge.db.read() as tx:
         found = batches.cases_of(tx, batch_id)
         if not found:
             raise Declined(f"There is no batch {batch_id}.", remedy="`status` and `cases` name the batches.")
-        return [c.id for c in found if c.removed_at is not None and not returns.gives_back(tx, c.id)]
+        return [c.id for c in found if c.removed_at is not None and not _is_under_way(tx, c.id)]
 
 
-def _undoable(tx: Tx, case_id: int) -> Case:
+def _is_under_way(tx: Tx, case_id: int) -> bool:
+    """Whether more than preparing was done about the return."""
+    return returns.gives_back(tx, case_id) and not any(
+        r.state is ReturnState.PREPARED for r in returns.of_case(tx, case_id)
+    )
+
+
+def _undoable(tx: Tx, case_id: int, now: datetime) -> Case:
     case = cases.find(tx, case_id)
     if case is None:
         raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
@@ -75,13 +83,16 @@ def _undoable(tx: Tx, case_id: int) -> Case:
         raise Declined(f"Case {case_id} is about {case.scope} only.", remedy="Give that back in PostHog.")
     if case.removed_at is None:
         raise Declined(f"Nobody was removed in case {case_id}.", remedy=f"`cancel {case_id}` lets the person be.")
-    if returns.gives_back(tx, case.id):
+    if _is_under_way(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
     newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]
     if newer:
         raise Declined(
             f"{case.subject.label} is leaving again in case {newer[0].id}.", remedy=f"`cancel {newer[0].id}` first."
         )
+    for before in returns.of_case(tx, case.id):
+        if before.state is ReturnState.PREPARED:
+            returns.drop(tx, before, "prepared anew", now)
     return case
 
 
@@ -93,6 +104,28 @@ def _prepare(
     this = preparing.record(tx, case, by=f"operator:{by}", reason=reason, as_before=as_before, email=email, now=now)
     if not this.email:
         raise Declined(f"No address of {case.subject.label} is known.", remedy="Name one with --email.")
+    _refuse_others(bridge, tx, this, is_named=bool(email))
+    this = preparing.keep(tx, this, now)
     if checklists.find(tx, case.id) is not None:
         checklists.refresh(tx, case, bridge.targets[case.target].url, now)
     return this
+
+
+def _refuse_others(bridge: Bridge, tx: Tx, this: Return, *, is_named: bool) -> None:
+    """What one person had must not go to another who has the address by now. Raises `Declined`.
+
+    `is_named`: whoever asks has named the address, and so says whose it is.
+    """
+    said = f"Case {this.case_id}: {this.email}"
+    account = preparing.others_account(tx, this)
+    if account:
+        raise Declined(
+            f"{said} is a member already, with an account that is not known to be theirs ({account}).",
+            remedy="Name another address with --email; or `link` the account, if it is the person's.",
+        )
+    other = preparing.others_claim(tx, this, bridge.connections_of(this.target))
+    if other and not is_named:
+        raise Declined(
+            f"{said} now belongs to another active person ({other}).",
+            remedy="Name the person's address of today with --email; the same one, if both are one human.",
+        )

@@ -56,7 +56,8 @@ def undo(
     if email and (len(case_ids) != 1 or batch is not None):
         raise click.UsageError("--email goes with one case.")
     chosen = [*dict.fromkeys(case_ids)] if batch is None else undoing.removed_in(bridge, batch)
-    waiting = _waiting(context, chosen)
+    # What was prepared before is sent as it was; whoever chooses anew has it prepared anew.
+    waiting = [] if email or as_before else _waiting(context, chosen)
     fresh = [i for i in chosen if i not in {w.case_id for w in waiting}]
     if fresh and not (reason or "").strip():
         raise click.UsageError("Say why with --reason: it is kept in the audit log.")
@@ -73,7 +74,8 @@ def undo(
         found = undoing.send(bridge, [r.id for r in found], by=by)
         told = f"{counted(len(found), 'invite')} on the way."
     else:
-        told = f"Prepared, and nothing sent. `undo {' '.join(str(r.case_id) for r in found[:MOST_SHOWN])}` sends it."
+        same = f"--batch {batch}" if batch is not None else " ".join(str(r.case_id) for r in found)
+        told = f"Prepared, and nothing sent. `undo {same}` sends it."
     if as_json:
         paper.as_json([contract.return_out(r) for r in found])
         return

@@ -28,7 +28,7 @@ STAGES = {
     ReturnState.BACK: "Accepted: the person is a member again.",
     ReturnState.EXPIRED: "Not accepted in time, or cancelled.",
     ReturnState.FAILED: "PostHog did not take the invite.",
-    ReturnState.DROPPED: "Ended by a newer removal.",
+    ReturnState.DROPPED: "Dropped.",
 }
 BOX = {Verdict.YES: "[x]", Verdict.NOT_YET: "[ ]", Verdict.NO: "[ ] **no:**"}
 HOW = {
@@ -236,7 +236,8 @@ def _given_back(record: RemovalRecord) -> Iterator[str]:
     for one in record.given_back:
         asked = f"{utc(one.asked_at)}: {md(one.says)}, asked by {md(who(one.asked_by))}: {md(one.reason.rstrip('.'))}."
         approved = f" A level above member, approved by {md(who(one.approved_by))}." if one.approved_by else ""
-        ended = f" {STAGES[one.state]}" + (f" On {utc(one.ended_at)}." if one.ended_at else "")
+        why = f" Why: {md(one.trouble.rstrip('.'))}." if one.state is ReturnState.DROPPED and one.trouble else ""
+        ended = f" {STAGES[one.state]}{why}" + (f" On {utc(one.ended_at)}." if one.ended_at else "")
         yield f"- {asked}{approved}{ended}"
         yield from (f"  - Not given back: {md(said)}" for said in one.cannot)
     yield ""

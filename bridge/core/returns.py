@@ -37,7 +37,7 @@ class ReturnState(StrEnum):
     """The invite was not accepted in time, or somebody cancelled it."""
     FAILED = "failed"
     DROPPED = "dropped"
-    """A newer removal of the same person came before."""
+    """A newer removal of the same person came before, or it was prepared anew."""
 
     @property
     def is_open(self) -> bool:

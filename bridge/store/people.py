@@ -9,9 +9,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
 
 from bridge.core.considered import Leaver
-from bridge.core.events import Subject
+from bridge.core.events import Subject, address_key
 from bridge.core.organization import Organization
 from bridge.core.record import Record
+from bridge.core.returns import ReturnState
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
@@ -157,7 +158,7 @@ def note_record(
 def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[int]) -> dict[int, Leaver]:
     """How each of the chosen people may be known in the target: linked accounts and every address ever seen.
 
-    Addresses count only from the connections that speak for the target, and from operators.
+    Addresses count only from the connections that speak for the target, from operators, and where an invite back went.
 
     `chosen` selects person ids; a subquery, since hundreds may leave at once and every plan asks.
     """
@@ -176,6 +177,8 @@ def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[in
     )
     for person, kind, value in tx.execute(named):
         (addresses if kind == "address" else others)[person].add(value)
+    for person, email in tx.execute(_invited_to(target, chosen)):
+        addresses[person].add(address_key(email))
     return {
         p: Leaver(
             person_id=p,
@@ -186,6 +189,17 @@ def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[in
         )
         for p in sorted(ids)
     }
+
+
+def _invited_to(target: str, chosen: Select[int]) -> Select[int, str]:
+    """Selects where somebody was invited back to: the invite, and who accepts it, go with the person."""
+    mine = t.returns.c
+    return select(mine.person_id, mine.email).where(
+        mine.target == target,
+        mine.person_id.in_(chosen),
+        mine.sent_at.is_not(None),
+        mine.state.not_in((ReturnState.EXPIRED.value, ReturnState.FAILED.value)),
+    )
 
 
 def leaver_of(tx: Tx, target: str, connections: Collection[str], person_id: int) -> Leaver:

@@ -89,12 +89,17 @@ def accounts_of(tx: Tx, person_id: int, target: str) -> frozenset[str]:
     return frozenset(tx.execute(query).scalars())
 
 
-def drop(tx: Tx, person_id: int, target: str, why: str, now: datetime) -> None:
+def drop_all(tx: Tx, person_id: int, target: str, why: str, now: datetime) -> None:
     """Let nothing more be given back: a newer removal of the same person came."""
     for this in of_person(tx, person_id, target):
         if this.state.is_open:
-            save(tx, replace(this, state=ReturnState.DROPPED, due_at=None, ended_at=now, trouble=why))
-            tx.audit(entry(this, "return.dropped", "bridge", now, {"why": why}))
+            drop(tx, this, why, now)
+
+
+def drop(tx: Tx, this: Return, why: str, now: datetime) -> None:
+    """End one that is open; nothing more of it is given back."""
+    save(tx, replace(this, state=ReturnState.DROPPED, due_at=None, ended_at=now, trouble=why))
+    tx.audit(entry(this, "return.dropped", "bridge", now, {"why": why}))
 
 
 def entry(this: Return, kind: str, actor: str, now: datetime, facts: Mapping[str, object] | None = None) -> Entry:

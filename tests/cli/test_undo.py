@@ -123,3 +123,26 @@ def test_the_removal_record_says_what_was_given_back_and_what_not(ran, bridge, w
     assert "Not given back: Invites that were cancelled stay cancelled." in told
     assert "the invite was accepted" in told
     assert ran("report", "1", "--format", "json").json["given_back"][0]["state"] == "back"
+
+
+def test_whoever_names_another_address_does_not_send_what_was_prepared_for_the_old_one(
+    ran, bridge, world, gone, settle
+):
+    ran("undo", "1", "--reason", "wrong Maya", "--prepare-only")
+    assert ran("undo", "1", "--email", "maya.new@example.com", "--yes").status == 2  # it is a new choice: why?
+
+    told = ran("undo", "1", "--email", "maya.new@example.com", "--reason", "her old mail is closed", "--yes")
+    settle(minutes=2)
+
+    assert told.status == 0
+    assert states(bridge) == ["dropped", "sent"]
+    assert [len(world.invites_for(who)) for who in (MAYA, "maya.new@example.com")] == [0, 1]
+
+
+def test_a_batch_that_was_only_prepared_is_sent_by_the_command_that_is_told(ran, bridge, world, settle, batch):
+    told = ran("undo", "--batch", str(batch), "--reason", "an import went wrong", "--prepare-only")
+    assert f"`undo --batch {batch}` sends it." in told.said
+
+    assert ran("undo", "--batch", str(batch), "--yes").status == 0
+    settle(minutes=5)
+    assert states(bridge) == ["sent"] * 8

@@ -1,0 +1,121 @@
+"""Whose an address is when somebody is given back what they had: invited elsewhere, or taken over by a namesake."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge import decisions, undoing
+from bridge.core.events import Reason, Subject
+from bridge.core.policy import OnReactivate
+from bridge.core.returns import ReturnState
+from bridge.ports import Declined
+from bridge.store import todos
+from tests.conftest import connect, run_for, wire
+from tests.flow.test_undo import accept, all_returns, the_return, undo
+from tests.players import BEN, IVAN, MAYA, Idp, is_member
+
+ELSEWHERE = "maya.private@elsewhere.example"
+
+
+@pytest.fixture
+def maya(okta, settle) -> str:
+    """Maya's record; she was taken out in case 1."""
+    record = okta.create(MAYA)
+    okta.deactivate(record)
+    settle(minutes=2)
+    return record
+
+
+@pytest.fixture
+def namesake(okta, settle) -> None:
+    """Ivan was taken out in case 1; then his address was given to another person."""
+    old = okta.create(IVAN, external_id="old")
+    okta.deactivate(old)
+    settle(minutes=2)
+    okta.delete(old)
+    okta.create(IVAN, external_id="new")
+
+
+def test_whoever_leaves_again_takes_an_invite_with_them_that_went_to_another_address(world, bridge, okta, maya, settle):
+    undo(bridge, 1, email=ELSEWHERE)
+    settle(minutes=2)
+    assert len(world.invites_for(ELSEWHERE)) == 1
+
+    okta.activate(maya)
+    okta.deactivate(maya)
+    settle(minutes=5)
+
+    assert world.invites_for(ELSEWHERE) == []
+    assert the_return(bridge).state is ReturnState.DROPPED
+
+
+def test_an_emergency_while_the_invite_is_out_takes_it_away_at_once(world, bridge, maya, settle):
+    undo(bridge, 1, email=ELSEWHERE)
+    settle(minutes=2)
+    subject = Subject(user_name=MAYA, emails=(MAYA,))
+    decisions.remove(bridge, subject, "main", by="noor", reason=Reason.SECURITY_INCIDENT, is_emergency=True)
+    settle(seconds=2)
+
+    assert world.invites_for(ELSEWHERE) == []
+
+
+def test_the_account_that_accepted_an_invite_at_another_address_leaves_with_the_person(
+    world, bridge, okta, maya, settle
+):
+    undo(bridge, 1, email=ELSEWHERE)
+    settle(minutes=2)
+    accept(world, ELSEWHERE)
+    settle(minutes=20)
+    assert the_return(bridge).state is ReturnState.BACK
+    world.change_email(ELSEWHERE, "renamed@elsewhere.example")
+
+    okta.activate(maya)
+    okta.deactivate(maya)
+    settle(minutes=5)
+
+    assert not is_member(world, "renamed@elsewhere.example")
+
+
+def test_nobody_is_given_what_another_person_of_the_same_address_had(world, bridge, namesake, settle):
+    with pytest.raises(
+        Declined, match=r"Case 1: ivan\.petrov@example\.com now belongs to another active person"
+    ) as said:
+        undo(bridge, 1, as_before=True)
+
+    settle(minutes=2)
+    assert "the same one, if both are one human" in said.value.remedy
+    assert all_returns(bridge) == []
+    assert world.invites_for(IVAN) == []
+
+
+def test_whoever_names_the_address_says_whose_it_is(world, bridge, namesake, settle):
+    undo(bridge, 1, email=IVAN)
+    settle(minutes=2)
+
+    assert [i.level for i in world.invites_for(IVAN)] == [1]
+
+
+def test_an_invite_never_goes_to_somebody_else_who_is_a_member_already(bridge, maya):
+    with pytest.raises(Declined, match=f"{BEN} is a member already, with an account that is not known to be theirs"):
+        undoing.prepare(bridge, [1], by="lea", reason="x", email=BEN)
+
+    assert all_returns(bridge) == []
+
+
+def test_no_policy_invites_the_new_holder_of_an_address(db, clock, world):
+    """The leaver is hired again under a new address, since the old one was given away meanwhile."""
+    bridge = wire(db, clock, world, connect(world), on_reactivate=OnReactivate.INVITE)
+    okta = Idp(bridge)
+    old = okta.create(IVAN, external_id="old")
+    okta.deactivate(old)
+    run_for(bridge, clock, minutes=2)
+    okta.change(old, user_name="ivan.p@example.com", emails=())
+    okta.create(IVAN, external_id="new")
+    okta.activate(old)
+    run_for(bridge, clock, minutes=5)
+
+    assert world.invites_for(IVAN) == []
+    assert all_returns(bridge) == []
+    with bridge.db.read() as tx:
+        (asked,) = [t.text for t in todos.todos(tx) if t.kind == "reactivated"]
+    assert "`undo 1` invites the person again if that is right" in asked

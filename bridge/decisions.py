@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from bridge import following
@@ -12,11 +13,25 @@ from bridge.core.case import Case
 from bridge.core.checklist import Template
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
 from bridge.core.findings import Topic
+from bridge.core.wording import utc
 from bridge.ports import Bridge, Declined
 from bridge.store import batches, cases, checklists, findings, inbox, people, targets, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.todos import Todo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removal:
+    """What an operator asks for: the same for everybody who is named with it."""
+
+    target: str
+    by: str
+    reason: Reason
+    note: str = ""
+    scope: str = "organization"
+    is_emergency: bool = False
+    effective_at: datetime | None = None
 
 
 def remove(
@@ -36,30 +51,51 @@ def remove(
 
     `is_confirmed`: in an emergency, the operator was told that the person is protected and said it again.
     """
+    asked = Removal(
+        target=target,
+        by=by,
+        reason=reason,
+        note=note,
+        scope=scope,
+        is_emergency=is_emergency,
+        effective_at=effective_at,
+    )
+    return remove_all(bridge, asked, {subject: is_confirmed})[0]
+
+
+def remove_all(bridge: Bridge, asked: Removal, people_meant: Mapping[Subject, bool]) -> list[Case]:
+    """The same for several people at once, all or none; each with whether they were confirmed, see `remove`."""
     now = bridge.clock.now()
+    with bridge.db.write() as tx:
+        opened = [open_removal(bridge, tx, asked, who, now, is_confirmed=sure) for who, sure in people_meant.items()]
+    bridge.bell.ring(asked.target)
+    return opened
+
+
+def open_removal(
+    bridge: Bridge, tx: Tx, asked: Removal, subject: Subject, now: datetime, *, is_confirmed: bool = False
+) -> Case:
+    """One person's, in a transaction that is open; whoever commits it rings the bell."""
     event = IdentityEvent(
         event_id=str(uuid.uuid4()),
-        source=f"operator:{by}",
+        source=f"operator:{asked.by}",
         kind=EventKind.REMOVE,
         subject=subject,
         occurred_at=now,
         received_at=now,
-        reason=reason,
-        scope=scope,
-        note=note,
-        is_emergency=is_emergency,
+        reason=asked.reason,
+        scope=asked.scope,
+        note=asked.note,
+        is_emergency=asked.is_emergency,
         is_confirmed=is_confirmed,
-        effective_at=effective_at,
+        effective_at=asked.effective_at,
     )
-    with bridge.db.write() as tx:
-        person = people.recognise(tx, event.source, subject)
-        if person is None:
-            person = people.create(tx, subject.label, now)
-        people.note_subject(tx, person, event.source, subject, now, is_active=False)
-        following.follow(bridge, tx, event, person, [target], now)
-        opened = next(c for c in cases.open_of_person(tx, person, target) if c.scope == scope)
-    bridge.bell.ring(target)
-    return opened
+    person = people.recognise(tx, event.source, subject)
+    if person is None:
+        person = people.create(tx, subject.label, now)
+    people.note_subject(tx, person, event.source, subject, now, is_active=False)
+    following.follow(bridge, tx, event, person, [asked.target], now)
+    return next(c for c in cases.open_of_person(tx, person, asked.target) if c.scope == asked.scope)
 
 
 def release(bridge: Bridge, case_id: int, digest: str, *, by: str, reason: str) -> Case:
@@ -105,10 +141,17 @@ def cancel_batch(
 
 
 def retry(bridge: Bridge, case_id: int, *, by: str) -> Case:
-    """Try a case again now, with a clean slate of attempts."""
+    """Try a case again now, with a clean slate of attempts. Raises `Declined`, also for one that has a date."""
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        case = cases.save(tx, cases_of.retried(_open_case(tx, case_id), now))
+        case = _open_case(tx, case_id)
+        policy = bridge.policies.get(case.target)
+        if policy is not None and cases_of.is_dated(case, policy, now):
+            raise Declined(
+                f"Case {case_id} was not tried yet: it has a date, {utc(case.due_at or now)}.",
+                remedy="`remove EMAIL --emergency` takes the person out before it.",
+            )
+        case = cases.save(tx, cases_of.retried(case, now))
         _note(tx, case, EventKind.RETRY, by=by, reason="", now=now)
     bridge.bell.ring(case.target)
     return case

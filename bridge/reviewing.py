@@ -12,14 +12,15 @@ from datetime import datetime, timedelta
 from bridge import decisions
 from bridge.core import access_review
 from bridge.core.case import Case
-from bridge.core.events import Reason, Subject
+from bridge.core.events import Reason, Subject, address_key
 from bridge.core.reviewed import Code, Evidence, Kind, Line
 from bridge.core.surroundings import Gap
 from bridge.core.wording import counted
 from bridge.ports import Bridge, Declined
-from bridge.store import reminders, review_evidence, reviews
+from bridge.store import members, reminders, review_evidence, reviews
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
+from bridge.store.members import KeptMember
 from bridge.store.reviews import Decision, KeptLine, Outcome, Review
 
 LONGEST_REASON = 2_000
@@ -119,30 +120,28 @@ def keep(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str, r
 
 
 def remove(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str, reason: str = "") -> list[Case]:
-    """Open a case for each of those lines, and keep that as the decision. Raises `Declined` before anything is opened.
-
-    Each line is two transactions, the case first: what a crash leaves in between is a case, and doing it again meets it.
-    """
-    reason = _plain(reason)
-    with bridge.db.read() as tx:
+    """Open a case for each of those lines, and keep that as the decision: all of it or nothing. Raises `Declined`."""
+    now, reason = bridge.clock.now(), _plain(reason)
+    with bridge.db.write() as tx:
         review = _open(tx, review_id)
         lines = _chosen(tx, review, numbers)
-    for kept in lines:
-        _check_removable(review, kept)
-    opened = []
-    for kept in lines:
-        subject = Subject(user_name=kept.line.email, emails=(kept.line.email,))
-        told = f"access review {review.id}, line {kept.number}" + (f": {reason}" if reason else "")
-        case = decisions.remove(bridge, subject, review.target, by=by, reason=Reason.ACCESS_REVIEW, note=told)
-        opened.append(case)
-        now = bridge.clock.now()
-        with bridge.db.write() as tx:
-            _open(tx, review_id)
-            reviews.decide(
-                tx, review.id, [kept.number], Decision.REMOVE, reason=reason, by=by, now=now, case_id=case.id
-            )
-            _note(tx, review, "review.removed", [kept], by=by, reason=reason, now=now, case=case)
+        seen = members.kept(tx, review.target)
+        for kept in lines:
+            _check_removable(review, kept)
+            _check_same(review, kept, seen)
+        opened = [_remove(bridge, tx, review, kept, by=by, reason=reason, now=now) for kept in lines]
+    bridge.bell.ring(review.target)
     return opened
+
+
+def _remove(bridge: Bridge, tx: Tx, review: Review, kept: KeptLine, *, by: str, reason: str, now: datetime) -> Case:
+    told = f"access review {review.id}, line {kept.number}" + (f": {reason}" if reason else "")
+    asked = decisions.Removal(target=review.target, by=by, reason=Reason.ACCESS_REVIEW, note=told)
+    subject = Subject(user_name=kept.line.email, emails=(kept.line.email,))
+    case = decisions.open_removal(bridge, tx, asked, subject, now)
+    reviews.decide(tx, review.id, [kept.number], Decision.REMOVE, reason=reason, by=by, now=now, case_id=case.id)
+    _note(tx, review, "review.removed", [kept], by=by, reason=reason, now=now, case=case)
+    return case
 
 
 def sign(bridge: Bridge, review_id: int, *, by: str, leave_open: str = "", seen: str = "") -> Review:
@@ -222,6 +221,18 @@ def _check_removable(review: Review, kept: KeptLine) -> None:
         raise Declined(
             f"Line {number} is an invite to {line.email}, who is a member: to remove the person is more than to cancel it.",
             remedy=f"`close-way invite {line.key} --target {review.target}`, then `review keep` with that as the reason.",
+        )
+
+
+def _check_same(review: Review, kept: KeptLine, seen: Sequence[KeptMember]) -> None:
+    """A removal goes by address: by now that may be somebody else's than the review found. `seen`: at the last look."""
+    line, key = kept.line, address_key(kept.line.email)
+    holder = next((m for m in seen if m.address_key == key), None)
+    if holder is not None and (line.kind is not Kind.MEMBER or holder.user_uuid != line.key):
+        found = "an invite" if line.kind is Kind.INVITE else "another account"
+        raise Declined(
+            f"Line {kept.number}, {line.email}, is a member now, and was {found} when the review began.",
+            remedy=f"Start a new review of {review.target}, or say with `remove` who is to go.",
         )
 
 

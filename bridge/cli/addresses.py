@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from bridge.core.events import address_key
+from bridge.core.wording import printable
 
-ADDRESS = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
+ADDRESS = re.compile("{0}@{0}".format(r'[^@\s,;<>"\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}'))
+"""Without control characters, and halves of characters, which nothing can keep."""
 HEADINGS = ("email", "e-mail", "mail", "email address", "user_name", "username", "subject")
 """What the column of addresses may be called; otherwise it is the first."""
 MOST_MISTAKES = 20
@@ -22,7 +24,7 @@ def unique(addresses: Iterable[str]) -> list[str]:
     found: dict[str, str] = {}
     for text in addresses:
         if not ADDRESS.fullmatch(text.strip()):
-            raise click.UsageError(f'"{text}" is not an address such as anna@example.com.')
+            raise click.UsageError(f'"{printable(text)}" is not an address such as anna@example.com.')
         found.setdefault(address_key(text), text.strip())
     return list(found.values())
 
@@ -38,7 +40,7 @@ def from_csv(file: Path) -> list[str]:
     for number, cells in lines:
         cell = cells[place] if place < len(cells) else ""
         if not ADDRESS.fullmatch(cell):
-            wrong.append(f'{file}, line {number}: "{cell}" is not an address.')
+            wrong.append(f'{file}, line {number}: "{printable(cell)}" is not an address.')
     refuse(wrong)
     return [cells[place] for _, cells in lines]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -24,6 +24,8 @@ from bridge.store import cases, contract, people, standings, views
 
 MOST_LISTED = 20
 """People who are shown one by one before the question."""
+MOST_PROJECT = 10**18
+"""A project's number has fewer digits than would fill the column that it is kept in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +61,9 @@ class Known:
     help="CSV whose column `email` (or first column) names the people.",
 )
 @click.option("--target", help="The organization. [default: the only one]")
-@click.option("--project", metavar="ID", help="Only this project's access.")
+@click.option(
+    "--project", metavar="ID", type=click.IntRange(1, MOST_PROJECT), help="Only this project's access, by its number."
+)
 @click.option("--at", metavar="TIME", help="Not before this time, such as 2026-12-01T18:00Z.")
 @click.option(
     "--reason", type=click.Choice(list(Reason), case_sensitive=False), default=Reason.UNKNOWN, show_default=True
@@ -80,7 +84,7 @@ def remove(
     emails: tuple[str, ...],
     csv_file: Path | None,
     target: str | None,
-    project: str | None,
+    project: int | None,
     at: str | None,
     reason: str,
     note: str,
@@ -175,7 +179,8 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        moment = moment if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise click.BadParameter(f'"{text}" is no time such as 2026-12-01T18:00Z.', param_hint="--at") from None
     if moment.tzinfo is None:
         raise click.BadParameter(f'"{text}" names no zone: write {text}Z for UTC.', param_hint="--at")

@@ -17,7 +17,8 @@ from bridge.store import reach, tokens
 from bridge.store.audit import Entry
 from bridge.store.tokens import Token
 
-OPERATOR_NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+OPERATOR_NAME = re.compile(r"[\w.@-]{1,55}", re.ASCII)
+"""With its prefix it fits the column of a token's owner."""
 
 
 @click.group()
@@ -41,7 +42,7 @@ def create(context: Context, *, connection: str | None, operator: str | None, ex
         raise click.UsageError("Name one connection, or one operator with --operator.")
     if operator is not None:
         if not OPERATOR_NAME.fullmatch(operator):
-            raise click.UsageError("An operator's name has letters, digits, dots, dashes and @, at most 64.")
+            raise click.UsageError("An operator's name has letters, digits, dots, dashes and @, at most 55.")
         owner = tokens.OPERATOR + operator
     else:
         owner = connections.chosen(bridge, connection or "").name
@@ -111,7 +112,8 @@ def revoke(context: Context, *, token_id: int, by: str) -> None:
         left = [t for t in tokens.listed(tx, gone.connection) if t.is_live(now)]
     paper.line(f"Token {token_id} of {gone.connection} opens nothing any more.", fg="green")
     if not left:
-        paper.line(f"{gone.connection} has no live token now: its identity provider is locked out.", fg="yellow")
+        whose = "its programs are" if gone.connection.startswith(tokens.OPERATOR) else "its identity provider is"
+        paper.line(f"{gone.connection} has no live token now: {whose} locked out.", fg="yellow")
 
 
 def state(found: Token, now: datetime) -> str:

@@ -207,6 +207,12 @@ def nudged(case: Case, now: datetime) -> Case:
     return case if case.state is CaseState.PENDING else replace(case, due_at=now)
 
 
+def is_dated(case: Case, policy: Policy, now: datetime) -> bool:
+    """Whether whoever asked named a later day, and nothing was tried yet."""
+    is_waiting = case.state is CaseState.PENDING and not case.attempts and case.due_at is not None
+    return is_waiting and (case.due_at or now) > now + policy.settle
+
+
 def reactivated(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
     """The case after its source took the leaving back. `touched`: something was already done in the target."""
     if touched:

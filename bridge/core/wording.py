@@ -43,7 +43,7 @@ def printable(text: str) -> str:
 
     Names come from outside: an escape sequence in one could repaint the screen on which somebody decides.
     """
-    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Zl", "Zp"} else c for c in text)
+    return "".join("\ufffd" if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} else c for c in text)
 
 
 def scope_words(scope: str) -> str:

@@ -119,23 +119,21 @@ class Api:
         return self._shown([decisions.retry(self._bridge, case_id, by=g.operator)])
 
     def removals(self) -> Response:
-        """An operator's own removals. All of it is looked through before the first case is opened."""
+        """An operator's own removals, all or none."""
         asked = asking.removal(self._bridge)
-        opened = [
-            decisions.remove(
-                self._bridge,
-                Subject(user_name=address, emails=(address,)),
-                asked.target,
-                by=g.operator,
-                reason=asked.reason,
-                note=asked.note,
-                scope=asked.scope,
-                is_emergency=asked.is_emergency,
-                is_confirmed=key in asked.sure,
-                effective_at=asked.due,
-            )
-            for key, address in asked.people.items()
-        ]
+        meant = {
+            Subject(user_name=address, emails=(address,)): key in asked.sure for key, address in asked.people.items()
+        }
+        wanted = decisions.Removal(
+            target=asked.target,
+            by=g.operator,
+            reason=asked.reason,
+            note=asked.note,
+            scope=asked.scope,
+            is_emergency=asked.is_emergency,
+            effective_at=asked.due,
+        )
+        opened = decisions.remove_all(self._bridge, wanted, meant)
         return self._shown(opened, 201)
 
     def _shown(self, moved: Collection[Case], status: int = 200) -> Response:

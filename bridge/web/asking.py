@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
@@ -20,7 +20,8 @@ from bridge.ports import Bridge
 
 MOST_AT_ONCE = 1_000
 """People in one request for removals, and cases in one answer."""
-ADDRESS = re.compile(r"[^@\s,;<>\"]{1,255}@[^@\s,;<>\"]{1,255}")
+ADDRESS = re.compile("{0}@{0}".format(r'[^@\s,;<>"\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,255}'))
+"""Without control characters, and halves of characters, which nothing can keep."""
 
 REMOVAL_KEYS = ("emails", "target", "reason", "note", "emergency", "even_protected", "project", "at")
 
@@ -57,6 +58,8 @@ def removal(bridge: Bridge) -> Removal:
     if is_emergency and due is not None:
         raise Wrong("emergency means now; leave out at.")
     project = text(asked, "project")
+    if project and not re.fullmatch("[0-9]{1,18}", project, re.ASCII):
+        raise Wrong("project is a project's number, as text.")
     return Removal(
         people=found,
         target=chosen,
@@ -77,7 +80,7 @@ def body(known: Collection[str], needs: Collection[str] = ()) -> dict[str, Any]:
         raise Wrong("Send the body as application/json.", 415)
     else:
         try:
-            asked = json.loads(request.get_data())
+            asked = json.loads(request.get_data(), object_pairs_hook=_each_once)
         except (ValueError, RecursionError):
             raise Wrong("The body is no JSON.") from None
     if not isinstance(asked, dict):
@@ -87,18 +90,31 @@ def body(known: Collection[str], needs: Collection[str] = ()) -> dict[str, Any]:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {near[0]}?" if near else f" There is {', '.join(sorted(known)) or 'none'}."
             raise Wrong(f"There is no key {name[:40]!r}.{hint}")
-    missing = [name for name in needs if not asked.get(name)]
+    missing = [name for name in needs if not asked.get(name) or not str(asked[name]).strip()]
     if missing:
         raise Wrong(f"{', '.join(sorted(missing))} must be there.")
     return asked
 
 
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object, unless it says something twice: of two answers only one could count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Wrong("The body names a key twice.")
+    return found
+
+
 def text(asked: Mapping[str, Any], name: str) -> str:
     """A short text; empty when it is not there. Raises `Wrong`."""
     value = asked.get(name, "")
-    if not isinstance(value, str) or len(value) > 2_000 or "\0" in value:
+    if not isinstance(value, str) or len(value) > 2_000 or "\0" in value or not _is_whole(value):
         raise Wrong(f"{name} is a text of at most 2,000 characters.")
     return value.strip()
+
+
+def _is_whole(value: str) -> bool:
+    """Whether no half of a character is in it: JSON can spell those, and nothing can keep them."""
+    return not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _flag(asked: Mapping[str, Any], name: str) -> bool:
@@ -124,7 +140,7 @@ def _addresses(asked: Mapping[str, Any], name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for value in values:
         if not isinstance(value, str) or not ADDRESS.fullmatch(value.strip()):
-            raise Wrong(f"In {name}, {str(value)[:80]!r} is no address. Nothing was done.")
+            raise Wrong(f"In {name}, {str(value)[:80]!a} is no address. Nothing was done.")
         found.setdefault(address_key(value), value.strip())
     return found
 
@@ -142,7 +158,8 @@ def _moment(asked: Mapping[str, Any], now: datetime) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(said)
-    except ValueError:
+        moment = moment if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Wrong("at is a time such as 2026-12-01T18:00Z.") from None
     if moment.tzinfo is None or moment <= now:
         raise Wrong("at is a time to come, with its zone, such as 2026-12-01T18:00Z.")

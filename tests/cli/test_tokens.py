@@ -110,3 +110,10 @@ def test_a_token_is_either_a_connections_or_an_operators(ran):
     assert ran("token", "create").status == 2
     assert ran("token", "create", "okta", "--operator", "lea").status == 2
     assert ran("token", "create", "--operator", "a b").status == 2
+    assert ran("token", "create", "--operator", "a" * 56).status == 2  # longer than its column
+
+
+def test_whoever_revokes_an_operators_last_token_is_told_who_is_locked_out(ran):
+    ran("token", "create", "--operator", "lea")
+
+    assert "operator:lea has no live token now: its programs are locked out." in ran("token", "revoke", "1").said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -144,6 +146,51 @@ def test_removing_the_same_line_twice_is_one_case(looked):
     assert the_case(looked).reason is Reason.ACCESS_REVIEW
     with pytest.raises(Declined, match="is to be removed: case 1 is at it"):
         reviewing.keep(looked, review.id, [ben], by="lea", reason="x")
+
+
+def test_a_removal_and_a_signature_at_once_are_one_after_the_other(looked):
+    """Whoever is told that the review stays as it is must not have opened a case."""
+    review = reviewing.start(looked, "main", by="lea")
+    two = [number_of(looked, review, BEN), number_of(looked, review, MAYA)]
+
+    class Signing:
+        """Somebody else signs as soon as the first case is open."""
+
+        def ring(self, _target: str) -> None:
+            with contextlib.suppress(Declined):
+                reviewing.sign(looked, review.id, by="noor", leave_open="x")
+
+    reviewing.remove(replace(looked, bell=Signing()), review.id, two, by="lea")
+
+    decided = [k for k in lines(looked, review).values() if k.decision is Decision.REMOVE]
+    assert {k.case_id for k in decided} == {c.id for c in all_cases(looked)} == {1, 2}
+    assert audited(looked, "review.signed")[0].facts["remove"] == 2
+
+
+def test_an_address_that_is_another_account_s_by_now_is_not_removed(looked, clock, world):
+    review = reviewing.start(looked, "main", by="lea")
+    ben = number_of(looked, review, BEN)
+    world.change_email(BEN, "ben.private@example.com")
+    world.add_member(BEN, 1)  # a namesake
+    look(looked, clock)
+
+    with pytest.raises(Declined, match="is a member now, and was another account when the review began"):
+        reviewing.remove(looked, review.id, [ben], by="lea")
+
+    assert all_cases(looked) == []
+
+
+def test_an_invite_that_was_accepted_since_is_no_reason_to_remove_a_member(looked, clock, world):
+    review = reviewing.start(looked, "main", by="lea")
+    line = number_of(looked, review, NEW, Kind.INVITE)
+    (invite,) = world.invites_for(NEW)
+    world.accept_invite(invite.id)
+    look(looked, clock)
+
+    with pytest.raises(Declined, match="is a member now, and was an invite when the review began"):
+        reviewing.remove(looked, review.id, [line], by="lea")
+
+    assert all_cases(looked) == []
 
 
 def test_lines_that_are_not_there_are_refused_as_a_whole(looked):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -186,3 +187,65 @@ def test_an_operators_token_says_when_it_was_last_used(ask, bridge):
     with bridge.db.read() as tx:
         (kept,) = tokens.listed(tx, "operator:lea")
     assert kept.last_used_at == bridge.clock.now().replace(second=0, microsecond=0)
+
+
+def test_a_store_that_fails_on_the_way_has_opened_no_case_and_says_so(ask, bridge):
+    """Whoever is told that nothing was done must be able to think again."""
+    with bridge.db.write() as tx:
+        second = "(SELECT count(*) FROM cases) > 0"
+        tx.run(f"CREATE TRIGGER full BEFORE INSERT ON cases WHEN {second} BEGIN SELECT RAISE(ABORT, 'full'); END")
+
+    told = ask("POST", "/removals", {"emails": [MAYA, SAMUEL, "c@example.com"]})
+
+    assert (told.status_code, told.json["remedy"]) == (503, "Ask again: nothing was done.")
+    assert all_cases(bridge) == []
+
+
+def test_a_removal_with_a_date_is_not_brought_forward_by_a_retry(ask, bridge, world, settle, clock):
+    at = (clock.now() + timedelta(days=5)).isoformat()
+    ask("POST", "/removals", {"emails": [MAYA], "at": at})
+
+    told = ask("POST", "/cases/1/retry")
+    settle(hours=1)
+
+    assert told.status_code == 409
+    assert told.json["detail"] == "Case 1 was not tried yet: it has a date, 2026-11-25 09:00:00 UTC."
+    assert is_member(world, MAYA)
+
+
+@pytest.mark.parametrize("action", ["release", "cancel"])
+def test_a_decision_without_a_reason_is_none(ask, bridge, action):
+    ask("POST", "/removals", {"emails": [MAYA]})
+
+    told = ask("POST", f"/cases/1/{action}", {"reason": "  \n", **({"digest": "x"} if action == "release" else {})})
+
+    assert (told.status_code, told.json["detail"]) == (400, "reason must be there.")
+    assert the_case(bridge).state is CaseState.PENDING
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        r'{"emails": ["\ud800@x.example"]}',
+        r'{"emails": ["a\u0000b@x.example"]}',
+        r'{"emails": ["a\u001b[2J@x.example"]}',
+        r'{"emails": ["a@x.example"], "note": "\ud800"}',
+        r'{"emails": ["a@x.example"], "emergency": true, "emergency": false}',
+        r'{"emails": ["a@x.example"], "project": "' + "9" * 200 + '"}',
+        r'{"emails": ["a@x.example"], "project": "../1"}',
+        r'{"emails": ["a@x.example"], "at": "9999-12-31T23:59:59-23:59"}',
+    ],
+)
+def test_what_no_store_can_keep_and_what_is_said_twice_is_refused(bridge, token, raw):
+    told = (
+        create_app(bridge)
+        .test_client()
+        .post(
+            "/api/v1/removals",
+            data=raw,
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+    )
+
+    assert told.status_code == 400
+    assert all_cases(bridge) == []

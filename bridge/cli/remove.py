@@ -18,7 +18,7 @@ from bridge.cli.context import Context, command
 from bridge.cli.targets import choose_target
 from bridge.core.case import Case
 from bridge.core.events import Reason, Subject
-from bridge.core.wording import counted, utc
+from bridge.core.wording import counted, utc, who
 from bridge.ports import Bridge
 from bridge.store import cases, contract, people, standings, views
 
@@ -43,7 +43,8 @@ class Known:
     def says(self) -> str:
         """All of it in a few words."""
         if self.open_case is not None:
-            return f"case {self.open_case.id} is open already ({self.open_case.state.value}); it becomes yours"
+            stays = f"it stays {who(self.open_case.source)}'s" if self.open_case.is_operators else "it becomes yours"
+            return f"case {self.open_case.id} is open already ({self.open_case.state.value}); {stays}"
         if not self.label:
             return "named by no source yet; PostHog is asked for exactly this address"
         name = f"known as {self.label}" if self.label != self.address else "known"
@@ -145,7 +146,7 @@ def remove(
     if emergency and wait > 0 and not as_json:
         awaiting.until_out(context, [c.id for c in opened], wait)
         return
-    _tell(context, opened, sum(k.open_case is not None for k in known), as_json=as_json)
+    _tell(context, opened, [k.open_case for k in known if k.open_case is not None], as_json=as_json)
 
 
 def _known(bridge: Bridge, address: str, target: str, scope: str) -> Known:
@@ -210,14 +211,15 @@ def _be_sure(*, yes: bool, count: int) -> None:
     click.confirm(f"Open {counted(count, 'case')}?", abort=True)
 
 
-def _tell(context: Context, opened: Sequence[Case], repeated: int, *, as_json: bool) -> None:
+def _tell(context: Context, opened: Sequence[Case], before: Sequence[Case], *, as_json: bool) -> None:
     bridge = context.bridge()
     if as_json:
         with bridge.db.read() as tx:
             found = views.rows(tx, only=sorted(c.id for c in opened), limit=len(opened))
         paper.as_json([contract.case_out(v, bridge.clock.now()) for v in found])
         return
-    also = f"; {repeated} of them open before, and yours now" if repeated else ""
+    yours = ", and yours now" if before and not any(c.is_operators for c in before) else ""
+    also = f"; {len(before)} of them open before{yours}" if before else ""
     paper.line(f"{counted(len(opened), 'case')} open{also}.", fg="green")
     if len(opened) == 1:
         due = opened[0].due_at

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bridge import reconcile
+from bridge import decisions, reconcile
 from bridge.core.case import CaseState
 from tests.players import GRACE, MAYA, SAMUEL, all_cases, codes, is_member, the_case
 
@@ -104,3 +104,38 @@ def test_the_last_owner_of_an_emergency_holds_with_the_way_on(ran, bridge, world
     ran("release", str(case.id), "--digest", case.plan.digest, "--reason", "fired", policies=alone.policies, bell=bell)
     assert not is_member(world, GRACE)
     assert of(bridge, GRACE).state is CaseState.WATCHING
+
+
+def test_somebody_who_is_watched_and_came_back_is_not_called_out_before_a_look(ran, bridge, world, okta, settle):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    world.add_member(MAYA, 1)  # through just-in-time sign-in; no look has shown it yet
+
+    told = ran("remove", MAYA, "--emergency", "--yes", "--wait", "0.3")
+
+    assert told.status == 3
+    assert "is out" not in told.said
+    assert "Not out yet after 0 s: case 1." in told.said
+
+
+def test_a_hold_of_before_the_emergency_is_not_told_as_one_of_it(ran, bridge, okta, settle):
+    okta.deactivate(okta.create(SAMUEL))
+    settle(minutes=2)
+    assert codes(the_case(bridge)) == ["protected"]
+
+    told = ran("remove", SAMUEL, "--emergency", "--even-protected", SAMUEL, "--yes", "--wait", "0.3")
+
+    assert told.status == 3
+    assert "is HELD" not in told.said
+
+
+def test_an_emergency_that_somebody_else_cancels_is_not_told_as_done(ran, bridge, world):
+    class Cancelling:
+        def ring(self, _target: str) -> None:
+            decisions.cancel(bridge, 1, by="noor", reason="wrong Maya")
+
+    told = ran("remove", MAYA, "--emergency", "--yes", bell=Cancelling())
+
+    assert told.status == 1
+    assert is_member(world, MAYA)
+    assert f"Case 1 does not take {MAYA} out: cancelled by operator:noor: wrong Maya." in told.said

@@ -53,6 +53,16 @@ def test_a_person_whose_case_is_open_is_taken_over(ran, bridge, okta):
     assert the_case(bridge).source == "operator:lea"
 
 
+def test_a_case_that_another_operator_opened_stays_theirs_and_is_said_so(ran, bridge):
+    ran("remove", MAYA, "--yes", "--as", "noor")
+
+    told = ran("remove", MAYA, "--yes", "--as", "lea")
+
+    assert "case 1 is open already (PENDING); it stays noor's" in told.said
+    assert "1 case open; 1 of them open before." in told.said
+    assert the_case(bridge).source == "operator:noor"
+
+
 def test_an_emergency_is_due_at_once(ran, bridge):
     ran("remove", MAYA, "--emergency", "--yes", "--wait", "0")
     assert the_case(bridge).due_at == START

@@ -81,6 +81,8 @@ class Rehearsal:
     """The address may be a member already: whoever started this says that the account is a throwaway."""
     checks: list[Check] = field(default_factory=list)
     _key: KeyOwner | None = None
+    _is_ours: bool = False
+    """Whatever is there for the address from now on was made by this walk, or was named a throwaway."""
 
     def refuse_who_must_not_be_touched(self, untouchable: Iterable[str] = ()) -> None:
         """Look, and say no to anybody who is not a throwaway. Writes nothing. `untouchable`: addresses that never are.
@@ -95,8 +97,14 @@ class Rehearsal:
                 f"{self.email} is somebody: protected, a successor, or known to an identity provider.",
                 remedy="Name an address that is nobody's.",
             )
-        member = self._member(self._look())
+        seen = self._look()
+        member = self._member(seen)
         if member is None:
+            if any(not i.is_expired for i in self._invites(seen)) and not self.is_named_throwaway:
+                raise Declined(
+                    f"{self.email} is invited already: whoever accepts that would be taken for the throwaway.",
+                    remedy="Name an address that is nobody's; or, if that invite was for a throwaway, add --throwaway.",
+                )
             return
         if member.level is Level.OWNER:
             raise Declined(f"{self.email} is an owner.", remedy="Name an address that is no member yet.")
@@ -107,7 +115,10 @@ class Rehearsal:
             )
 
     def walk(self) -> Rehearsed:
-        """Walk, and take away what was made. Raises nothing that PostHog can cause: it becomes a check."""
+        """Walk, and take away what was made, also after Ctrl-C. What PostHog can cause becomes a check.
+
+        Raises: Declined, when the address became a member since it was looked at; nothing was made then.
+        """
         began = self.now()
         try:
             member = self._become_a_member()
@@ -117,14 +128,23 @@ class Rehearsal:
             self._find_it_in_the_log(member, began)
         except _Over:
             pass
+        except Declined:
+            raise
         except BoundaryError as trouble:
             self._note("the walk goes through", "no refusal on the way", str(trouble), Outcome.DIFFERENT)
-        return Rehearsed(checks=tuple(self.checks), left_behind=self._tidy_up())
+        except KeyboardInterrupt:
+            self.say("Interrupted: taking away what was made.")
+            self._note("the walk goes through", "to its end", "it was interrupted", Outcome.DIFFERENT)
+        return Rehearsed(checks=tuple(self.checks), left_behind=self._tidy_up() if self._is_ours else ())
 
     def _become_a_member(self) -> Member:
         member = self._member(self._look())
         if member is not None:
+            if not self.is_named_throwaway:
+                raise Declined(f"{self.email} has become a member meanwhile.", remedy="Name another address.")
+            self._is_ours = True
             return member
+        self._is_ours = True
         self.say(f"Inviting {self.email} as a member.")
         self._expect("an invite is answered with", "201", str(self.remote.invite(self.email, Level.MEMBER).status))
         invites = self._invites(self._look())

@@ -16,7 +16,7 @@ from bridge.core.events import address_key
 from bridge.core.wording import counted, rfc3339
 from bridge.ports import Bridge
 from bridge.rehearsal import Outcome, Rehearsal, Rehearsed
-from bridge.store import views
+from bridge.store import members, people, views
 from bridge.store.audit import Entry
 
 COLOURS = {Outcome.AS_BELIEVED: "green", Outcome.DIFFERENT: "red", Outcome.NOT_SEEN: "yellow"}
@@ -92,9 +92,11 @@ def _untouchable(bridge: Bridge, target: str, email: str) -> Iterator[str]:
     policy = bridge.policies[target]
     yield from policy.protected
     yield from policy.successors
+    key = address_key(email)
     with bridge.db.read() as tx:
-        if views.knowers(tx, address_key(email)):
-            yield address_key(email)
+        accounts = [m.user_uuid for m in members.kept(tx, target) if m.address_key == key]
+        if views.knowers(tx, key) or any(people.has_holder(tx, target, account) for account in accounts):
+            yield key
 
 
 def _ask(target: str, email: str, *, yes: bool) -> None:

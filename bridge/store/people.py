@@ -333,6 +333,13 @@ def link(tx: Tx, person_id: int, target: str, user_uuid: str, *, is_theirs: bool
     return True
 
 
+def has_holder(tx: Tx, target: str, user_uuid: str) -> bool:
+    """Whether the account is known to be somebody's, whatever its address is."""
+    mine = t.accounts.c
+    query = exists().where(mine.target == target, mine.user_uuid == user_uuid, mine.is_theirs)
+    return bool(tx.execute(select(query)).scalar())
+
+
 def link_active(tx: Tx, target: str, connections: Collection[str], organization: Organization, now: datetime) -> int:
     """Link every active person of those connections to the account with exactly their address. Returns how many."""
     by_address = {m.address: m.user_uuid for m in organization.members}

@@ -72,3 +72,16 @@ def test_a_person_of_a_connection_is_refused(ran, okta):
 
 def test_a_member_is_refused(ran):
     assert "is a member already" in ran("rehearse", "--email", MAYA, "--yes").err
+
+
+def test_an_account_that_is_somebody_s_is_refused_whatever_its_address(ran, okta, world, settle):
+    okta.create(MAYA)
+    settle(minutes=2)  # linked
+    world.change_email(MAYA, "maya.private@example.com")
+    settle(hours=25)
+
+    told = ran("rehearse", "--email", "maya.private@example.com", "--throwaway", "--yes")
+
+    assert told.status == 1
+    assert "is somebody" in told.err
+    assert world.membership("maya.private@example.com") is not None

@@ -106,6 +106,23 @@ def test_whatever_fails_on_the_way_nothing_stays_behind(rehearsal, transport, wo
     assert world.invites_for(THROWAWAY) == []
 
 
+@pytest.mark.parametrize("step", ["while it waits", "while it is an owner"])
+def test_ctrl_c_leaves_no_invite_and_no_owner_behind(rehearsal, transport, world, step):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    if step == "while it waits":
+        rehearsal.pause = interrupted
+    else:
+        transport.inject(When(method="DELETE", path="/members/"), interrupted)
+    found = rehearsal.walk()
+
+    assert different(found) == ["the walk goes through"]
+    assert found.left_behind == ()
+    assert world.membership(THROWAWAY) is None
+    assert world.invites_for(THROWAWAY) == []
+
+
 def test_what_cannot_be_taken_away_is_told(rehearsal, transport):
     transport.inject(When(method="DELETE", times=None), faults.answer(503, "busy"))
     found = rehearsal.walk()
@@ -128,6 +145,22 @@ class TestWhoIsNeverTouched:
     def test_a_member_unless_named_a_throwaway(self, rehearsal):
         assert "is a member already" in self.refused(rehearsal, MAYA)
         replace(rehearsal, email=MAYA, is_named_throwaway=True).refuse_who_must_not_be_touched()
+
+    def test_whoever_waits_for_an_invite_unless_named_a_throwaway(self, rehearsal):
+        """A new colleague accepts, is taken for the throwaway, made an owner, and removed."""
+        new = "new.colleague@example.com"
+        assert "is invited already" in self.refused(rehearsal, new)
+        replace(rehearsal, email=new, is_named_throwaway=True).refuse_who_must_not_be_touched()
+
+    def test_whoever_becomes_a_member_while_somebody_is_asked(self, rehearsal, world, transport):
+        rehearsal.refuse_who_must_not_be_touched()
+        world.add_member(THROWAWAY, MEMBER)
+
+        with pytest.raises(Declined, match="has become a member meanwhile"):
+            rehearsal.walk()
+
+        assert world.membership(THROWAWAY) is not None
+        assert {r.method for r in transport.sent} == {"GET"}
 
     def test_whoever_is_protected_or_known(self, rehearsal):
         assert "is somebody" in self.refused(rehearsal, THROWAWAY, THROWAWAY)

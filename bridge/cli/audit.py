@@ -12,6 +12,7 @@ import click
 
 from bridge.cli import paper
 from bridge.cli.context import NEEDS_A_PERSON, Command, Context
+from bridge.core.cells import csv_cell
 from bridge.core.wording import counted
 from bridge.store import audit as log
 from bridge.store import contract
@@ -82,6 +83,4 @@ def _as_csv(entries: Iterable[dict[str, Any]]) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # A spreadsheet takes such a text for a formula, and names come from outside.
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return csv_cell(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

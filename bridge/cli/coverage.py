@@ -11,13 +11,11 @@ import click
 
 from bridge.cli import looking, paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, Context, command
+from bridge.core.cells import csv_cell
 from bridge.core.wording import ago, counted, rfc3339
 from bridge.ports import Bridge
 from bridge.store import contract
 from bridge.store.coverage import Coverage, Standing, of_target
-
-SPELLS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would compute. Names come from outside."""
 
 
 @command()
@@ -97,4 +95,4 @@ def _print_csv(found: Sequence[Coverage]) -> None:
             member = standing.member
             named = (each.target, member.email, member.name, member.level.word)
             said = (" ".join(standing.covered_by), ", ".join(standing.remarks), rfc3339(each.as_of) or "")
-            out.writerow([f"'{cell}" if cell.startswith(SPELLS_A_FORMULA) else cell for cell in (*named, *said)])
+            out.writerow([csv_cell(cell) for cell in (*named, *said)])

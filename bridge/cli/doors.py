@@ -70,8 +70,14 @@ def close_way(context: Context, *, kind: str, name: str, target: str | None, yes
         step = CancelInvite(invite_id=invite.invite_id, email=invite.email, level=invite.level)
         answer = bridge.remote(chosen).apply(step)
         personal = {"email": invite.email}
+        if answer.was_gone:
+            says = (
+                f"The invite to {invite.email} was not there any more: it was accepted or cancelled before. "
+                f"`review --fresh` shows whether {invite.email} is a member now."
+            )
     _keep(bridge, chosen, kind, name, answer, by=by, personal=personal)
-    paper.line(says, fg="green")
+    paper.line(says, fg="yellow" if answer.was_gone else "green")
+    context.leave(NEEDS_A_PERSON if answer.was_gone else DONE)
 
 
 def tell_ways(context: Context, found: Ways, now: datetime) -> None:

@@ -22,6 +22,8 @@ from bridge.review_sheet import Sheet
 from bridge.store import reviews
 from bridge.store.reviews import Outcome, Review
 
+SHORTEST_DIGEST = 12
+"""Digits of a digest that `review show` names while nothing is signed."""
 MOST_LINES = 100_000
 """Line numbers in one range."""
 
@@ -209,13 +211,17 @@ def remove(context: Context, *, number: int, lines: tuple[str, ...], reason: str
 
 @review.command("sign", cls=Command)
 @click.argument("number", metavar="R", type=int)
-@click.option("--digest", default="", help="The digest of what you saw: `review show R` names it.")
+@click.option("--digest", help="The digest of what you saw: `review show R` names it.")
 @click.option("--leave-open", default="", metavar="TEXT", help="Sign although lines are undecided, and say why.")
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
-def sign(context: Context, *, number: int, digest: str, leave_open: str, by: str) -> None:
+def sign(context: Context, *, number: int, digest: str | None, leave_open: str, by: str) -> None:
     """Ends a review with your name, the time, and a digest of all lines and decisions."""
-    done = reviewing.sign(context.bridge(), number, by=by, leave_open=leave_open, seen=digest.strip().lower())
+    seen = "" if digest is None else digest.strip().lower()
+    if digest is not None and len(seen) < SHORTEST_DIGEST:
+        # An empty variable in a script must not sign what nobody saw.
+        raise click.BadParameter(f"has {SHORTEST_DIGEST} digits or more.", param_hint="--digest")
+    done = reviewing.sign(context.bridge(), number, by=by, leave_open=leave_open, seen=seen)
     paper.line(f"Review {number} of {done.target} is signed by {by}. Digest {done.digest}", fg="green")
     paper.command_line(
         f"{paper.program(context)} review show {number} --all --format html > review-{number}.html", indent=2

@@ -14,8 +14,11 @@ from bridge.core.wording import printable
 _SPECIAL = re.compile(r"([\\`*\[\]<>|&$])|(?<![A-Za-z0-9])(_)|(_)(?![A-Za-z0-9])")
 _LINKS = re.compile(r"(?i)(?<=[a-z])(:)(?=//)|(?<=\bwww)(\.)")
 _OPENS_A_BLOCK = re.compile(r"^([#+=~:-])|^(\d{1,9})([.)])(?=\s|$)")
-SPELLS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet run a cell. Source: OWASP, CSV injection."""
+_SPELLS_A_FORMULA = re.compile("(^|;)(?=\\s*[=+@\uff1d\uff0b\uff0d\uff20-])")
+"""What makes a spreadsheet run a cell: at its beginning, or after a semicolon, where many a country's spreadsheet begins the
+next cell. Source: OWASP, CSV injection."""
+_STEERS = ("\t", "\r", "\n")
+"""What a spreadsheet leaves out at the beginning of a cell, and then runs the rest."""
 
 
 def md(text: str) -> str:
@@ -42,5 +45,5 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def csv_cell(text: str) -> str:
     """The text as a cell that no spreadsheet runs."""
-    shown = printable(text)
-    return f"'{shown}" if text.startswith(SPELLS_A_FORMULA) or shown.startswith(SPELLS_A_FORMULA) else shown
+    shown = _SPELLS_A_FORMULA.sub(r"\1'", printable(text))
+    return f"'{shown}" if text.startswith(_STEERS) else shown

@@ -32,11 +32,13 @@ def test_no_cell_of_the_csv_is_a_spreadsheets_formula(ran, bridge):
     from bridge.store.audit import Entry
 
     with bridge.db.write() as tx:
-        tx.audit(Entry(at=bridge.clock.now(), kind="case.opened", actor="=cmd()", target="+1"))
+        tx.audit(
+            Entry(at=bridge.clock.now(), kind="case.opened", actor="=cmd()", target="+1", personal={"n": "\u202e"})
+        )
 
     (row,) = csv.DictReader(io.StringIO(ran("audit", "export", "--format", "csv").out))
 
-    assert (row["actor"], row["target"]) == ("'=cmd()", "'+1")
+    assert (row["actor"], row["target"], row["personal"]) == ("'=cmd()", "'+1", '{"n": "\ufffd"}')
 
 
 def test_verify_says_how_many_hold_and_what_that_proves(ran, okta):

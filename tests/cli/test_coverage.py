@@ -60,7 +60,7 @@ def test_everybody_covered_is_quiet(ran, looked, world):
 
 
 def test_the_list_as_json_and_as_csv_is_whole(ran, looked, world, clock):
-    world.add_member("=cmd@example.com", 1)
+    world.add_member("=cmd@example.com", 1, name="Bob\x1b[2J;=cmd")
     with looked.db.write() as tx:
         targets.want_look(tx, "main", clock.now())
     run_for(looked, clock, seconds=1)
@@ -72,7 +72,8 @@ def test_the_list_as_json_and_as_csv_is_whole(ran, looked, world, clock):
     assert (found["people"], found["covered"], len(found["members"])) == (24, 1, 25)
     assert len(rows) == 25
     assert next(r for r in rows if r["email"] == MAYA)["covered_by"] == "okta"
-    assert "'=cmd@example.com" in {r["email"] for r in rows}, "no spreadsheet computes a name"
+    hostile = next(r for r in rows if "cmd" in r["email"])
+    assert (hostile["email"], hostile["name"]) == ("'=cmd@example.com", "Bob\ufffd[2J;'=cmd"), "names stay words"
 
 
 def test_an_old_look_is_asked_for_again(ran, looked, clock):

@@ -56,6 +56,18 @@ def test_an_invite_is_cancelled_and_that_is_audited(ran, bridge, world):
     assert (entry.actor, entry.facts["way"]) == ("operator:lea", "invite")
 
 
+def test_an_invite_that_was_accepted_before_is_not_called_cancelled(ran, bridge, world):
+    """Whoever accepted it is inside: that is no way back that was closed."""
+    invite = world.invites_for("new.colleague@example.com")[0]
+    world.accept_invite(invite.id)
+
+    told = ran("close-way", "invite", invite.id, "--yes")
+
+    assert told.status == 1
+    assert "was not there any more: it was accepted or cancelled before" in told.said
+    assert [e.facts["status"] for e in audited(bridge, "way.closed")] == [404]
+
+
 @pytest.mark.parametrize("arguments", [("jit", "nowhere.example"), ("invite", "0d3e9f6e-8f3c-4f4c-9d6e-0a0a0a0a0a0a")])
 def test_what_is_not_there_is_refused_and_nothing_is_asked(ran, arguments):
     told = ran("close-way", *arguments, "--yes")

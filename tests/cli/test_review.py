@@ -234,7 +234,9 @@ class TestDeciding:
             (("keep", "9", "1", "--reason", "y"), 1, "There is no review 9"),
             (("show", "9"), 1, "There is no review 9"),
             (("drop", "1", "--reason", ""), 2, "Say why"),
-            (("sign", "1", "--digest", "000000"), 1, "has changed since you saw it"),
+            (("sign", "1", "--digest", "000000000000"), 1, "has changed since you saw it"),
+            (("sign", "1", "--digest", "0"), 2, "has 12 digits or more"),
+            (("sign", "1", "--digest", " "), 2, "has 12 digits or more"),
         ],
     )
     def test_wrong_use_is_told_plainly(self, ran, looked, words, status, said):

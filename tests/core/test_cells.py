@@ -54,6 +54,11 @@ def test_a_table_without_rows_is_none():
         ("-1", "'-1"),
         ("@SUM(A1)", "'@SUM(A1)"),
         ("\t=1", "'\ufffd=1"),
+        ("  =1", "'  =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("Bob;=HYPERLINK(1)", "Bob;'=HYPERLINK(1)"),  # a German or French spreadsheet begins a cell there
+        ("Bob; +1;x", "Bob;' +1;x"),
+        ("well-known a=b; c", "well-known a=b; c"),
     ],
 )
 def test_no_spreadsheet_runs_a_name(name, shown):

@@ -13,7 +13,7 @@ from bridge.core.case import Case
 from bridge.core.checklist import Template
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, address_key
 from bridge.core.findings import Topic
-from bridge.core.wording import utc
+from bridge.core.wording import utc, who
 from bridge.ports import Bridge, Declined
 from bridge.store import batches, cases, checklists, findings, inbox, people, targets, todos
 from bridge.store.audit import Entry
@@ -293,6 +293,12 @@ def let_be(bridge: Bridge, tx: Tx, case: Case, *, by: str, reason: str, now: dat
 def _release(tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
     if not case.plan.holds:
         raise Declined(f"Case {case.id} is not held.", remedy=f"`case {case.id}` shows where it stands.")
+    if cases_of.is_released(case):
+        assert case.released is not None
+        raise Declined(
+            f"Case {case.id} was released already, by {who(case.released.by)}.",
+            remedy=f"`case {case.id}` shows how it goes on.",
+        )
     stuck = [h for h in case.plan.blocking if not h.is_releasable]
     if stuck:
         raise Declined(f"Case {case.id} cannot be released: {stuck[0].message}", remedy=stuck[0].remedy)

@@ -74,7 +74,7 @@ class Case:
     reason: Reason = Reason.UNKNOWN
     note: str = ""
     approver: str = ""
-    """Who approved; empty when nobody had to."""
+    """Who approved; empty when nobody had to. `none: policy X` once an operator took over what was done by a policy."""
     is_emergency: bool = False
     is_confirmed: bool = False
     """In an emergency: whoever asked was told that the person is protected, and said it again."""
@@ -140,9 +140,12 @@ def approver(case: Case, steps: Iterable[str] = ()) -> str:
 
     `steps`: canonical texts of steps that were done, besides those that are planned.
     """
+    done = frozenset(steps)
     if case.is_operators:
-        return case.source
-    meant = {s.canonical for s in case.plan.steps} | set(steps)
+        if done and case.approver.startswith("none"):
+            return case.approver
+        return case.released.by if done and case.released is not None and done <= case.released.steps else case.source
+    meant = {s.canonical for s in case.plan.steps} | done
     if case.released is not None and meant <= case.released.steps:
         return case.released.by
     if case.is_emergency:
@@ -178,6 +181,8 @@ def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) ->
     An operator's removal takes the case over; an emergency ends the settling; a removal dated later is brought forward.
     """
     takes_over = event.source.startswith("operator:") and not case.is_operators
+    if takes_over and case.removed_at is not None:  # what was done before is not the operator's doing
+        case = replace(case, approver=case.approver or approver(case))
     case = replace(
         case,
         is_emergency=case.is_emergency or event.is_emergency,
@@ -261,6 +266,15 @@ def released(case: Case, *, by: str, reason: str, now: datetime) -> Case:
         at=now,
     )
     return replace(case, released=approval, approver=by, state=CaseState.PENDING, due_at=now, attempts=0)
+
+
+def is_released(case: Case) -> bool:
+    """Whether the plan that it shows was approved, and nobody has looked since: a second approval would hide the first."""
+    approval, shown = case.released, case.plan
+    if approval is None or case.state is not CaseState.PENDING:
+        return False
+    codes = {h.code for h in shown.holds if h.is_releasable}
+    return {s.canonical for s in shown.steps} <= approval.steps and codes <= approval.codes
 
 
 def retried(case: Case, now: datetime) -> Case:

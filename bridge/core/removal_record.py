@@ -98,6 +98,8 @@ class RemovalRecord:
     asked_by: str
     asked_at: datetime
     asked_says: str
+    also_asked_says: str
+    """Which operator made the case theirs later; empty when none did."""
     event_id: str
     """The source's own number of what it said."""
     reason: Reason
@@ -146,6 +148,7 @@ def removal_record(given: Given, now: datetime) -> RemovalRecord:
     removed = [s for s in given.steps if s.is_removal]
     out_at = removed[0].ended_at if removed else None
     verdict = _verdict(given, is_removed=bool(removed))
+    first = _first(given)
     asked = next((e for e in given.events if e.kind.says_out or e.kind is EventKind.LEFT_GROUP), None)
     return RemovalRecord(
         made_at=now,
@@ -159,9 +162,10 @@ def removal_record(given: Given, now: datetime) -> RemovalRecord:
         scope=case.scope,
         state=case.state.value,
         outcome=case.outcome,
-        asked_by=who(case.source),
+        asked_by=who(first.source if first is not None else case.source),
         asked_at=asked.received_at if asked else case.opened_at,
-        asked_says=_asked(case),
+        asked_says=_asked(given),
+        also_asked_says=_also_asked(given),
         event_id=asked.event_id if asked else "",
         reason=case.reason,
         note=case.note,
@@ -239,16 +243,38 @@ def _seen_at(given: Given) -> datetime | None:
     return first.at if first is not None and given.case.verified_at is not None else given.case.verified_at
 
 
-def _asked(case: Case) -> str:
-    if case.is_operators:
-        return f"{who(case.source)} asked for the removal" + (", as an emergency." if case.is_emergency else ".")
+def _first(given: Given) -> IdentityEvent | None:
+    """What was said first, when an operator made the case theirs only later."""
+    later = _taken_over(given)
+    first = next((e for e in given.events if e.kind.says_out or e.kind is EventKind.LEFT_GROUP), None)
+    return first if later is not None and first is not None and first.source != later.source else None
+
+
+def _taken_over(given: Given) -> IdentityEvent | None:
+    return next((e for e in given.events if e.source == given.case.source and e.kind is EventKind.REMOVE), None)
+
+
+def _also_asked(given: Given) -> str:
+    """Which operator made the case theirs after an identity provider had opened it; empty when none did."""
+    later = _taken_over(given)
+    if later is None or _first(given) is None:
+        return ""
+    as_what = ", as an emergency" if later.is_emergency else ""
+    return f"{who(later.source)} asked for it, too, on {utc(later.received_at)}{as_what}."
+
+
+def _asked(given: Given) -> str:
+    first, case = _first(given), given.case
+    kind, source = (first.kind, first.source) if first is not None else (case.kind, case.source)
+    if source.startswith("operator:"):
+        return f"{who(source)} asked for the removal" + (", as an emergency." if case.is_emergency else ".")
     said = {
         EventKind.DELETE: "deleted the person",
         EventKind.SUSPEND: "said that the person is suspended or on leave",
         EventKind.LEFT_GROUP: "said that the person left a group",
         EventKind.GROUP_GONE: "deleted or unlinked a group that the person was in",
-    }.get(case.kind, "said that the person is no longer active")
-    return f"The identity provider of connection {case.source} {said}."
+    }.get(kind, "said that the person is no longer active")
+    return f"The identity provider of connection {source} {said}."
 
 
 def _approval(given: Given) -> str:

@@ -77,7 +77,8 @@ def _facts(record: RemovalRecord) -> Iterator[tuple[str, str]]:
     yield "Person", md(record.person) + also + number
     yield "Out of", md(record.target) + ("" if record.scope == "organization" else f", {md(scope_words(record.scope))}")
     event = f" (event {md(record.event_id)})" if record.event_id else ""
-    yield "Asked by", f"{md(record.asked_says)} Heard on {utc(record.asked_at)}{event}."
+    also = f" {md(record.also_asked_says)}" if record.also_asked_says else ""
+    yield "Asked by", f"{md(record.asked_says)} Heard on {utc(record.asked_at)}{event}.{also}"
     yield "Reason", md(reason) + (f"; {md(record.note)}" if record.note else "")
     yield "Approved by", md(record.approval_says)
     yield "Performed by", md(record.performed_by)

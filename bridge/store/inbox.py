@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.store import tables as t
@@ -53,6 +54,18 @@ def of_case(tx: Tx, case_id: int) -> list[IdentityEvent]:
         .order_by(t.inbox.c.id)
     )
     return [_event(row) for row in tx.execute(query)]
+
+
+def first_sources(tx: Tx, case_ids: Collection[int]) -> dict[int, str]:
+    """Who asked first in each of those cases: an operator may have taken one over later."""
+    first = (
+        select(t.case_events.c.case_id, func.min(t.case_events.c.inbox_id).label("inbox_id"))
+        .where(t.case_events.c.case_id.in_(case_ids))
+        .group_by(t.case_events.c.case_id)
+        .subquery()
+    )
+    query = select(first.c.case_id, t.inbox.c.source).join(t.inbox, t.inbox.c.id == first.c.inbox_id)
+    return {case_id: str(source) for case_id, source in tx.execute(query)}
 
 
 def attach(tx: Tx, inbox_id: int, case_id: int) -> None:

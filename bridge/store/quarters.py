@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import func, or_, select
@@ -12,7 +13,7 @@ from bridge.core.findings import Topic
 from bridge.core.quarter import Outside, Quarter, Removal, Span, quarter, removal_of
 from bridge.core.surroundings import Deeds, Gap
 from bridge.core.wording import utc
-from bridge.store import cases, findings, outside, views
+from bridge.store import cases, findings, inbox, outside, views
 from bridge.store import tables as t
 from bridge.store.db import Tx
 
@@ -51,8 +52,10 @@ def _rows(tx: Tx, span: Span, targets: Collection[str]) -> Iterator[Removal]:
     for start in range(0, len(every), AT_ONCE):
         some = every[start : start + AT_ONCE]
         still_open = _open_items(tx, [c.id for c in some])
+        asked = inbox.first_sources(tx, [c.id for c in some if c.is_operators])
         for view in views.views_of(tx, some):
-            yield removal_of(view.case, view.steps, view.approver, still_open.get(view.case.id), span)
+            case = replace(view.case, source=asked.get(view.case.id, view.case.source))
+            yield removal_of(case, view.steps, view.approver, still_open.get(case.id), span)
 
 
 def _open_items(tx: Tx, case_ids: Collection[int]) -> dict[int, int]:

@@ -31,7 +31,16 @@ def prepare(
     now = bridge.clock.now()
     with bridge.db.write() as tx:
         return [
-            _prepare(bridge, tx, _undoable(tx, i, now), by=by, reason=reason, as_before=as_before, email=email, now=now)
+            _prepare(
+                bridge,
+                tx,
+                _undoable(bridge, tx, i, now),
+                by=by,
+                reason=reason,
+                as_before=as_before,
+                email=email,
+                now=now,
+            )
             for i in case_ids
         ]
 
@@ -45,6 +54,8 @@ def send(bridge: Bridge, return_ids: Collection[int], *, by: str) -> list[Return
             this = returns.find(tx, number)
             if this is None or this.state is not ReturnState.PREPARED:
                 raise Declined(f"Return {number} is not waiting to be sent.", remedy="`undo --list` shows what is.")
+            if this.target not in bridge.policies:
+                raise Declined(f"{this.target} is not configured: nobody is invited there.")
             if bridge.policies[this.target].mode is Mode.OBSERVE:
                 raise Declined(
                     f"The bridge only observes at {this.target}: it invites nobody.",
@@ -75,14 +86,25 @@ def _is_under_way(tx: Tx, case_id: int) -> bool:
     )
 
 
-def _undoable(tx: Tx, case_id: int, now: datetime) -> Case:
+def _may_be_removed(tx: Tx, case_id: int) -> bool:
+    """Whether a removal was sent whose answer nobody saw before the case ended."""
+    steps = cases.steps_of(tx, case_id)
+    return any(s.canonical.startswith("remove_member ") and s.may_have_effect for s in steps)
+
+
+def _undoable(bridge: Bridge, tx: Tx, case_id: int, now: datetime) -> Case:
     case = cases.find(tx, case_id)
     if case is None:
         raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
     if not case.is_whole:
         raise Declined(f"Case {case_id} is about {case.scope} only.", remedy="Give that back in PostHog.")
-    if case.removed_at is None:
-        raise Declined(f"Nobody was removed in case {case_id}.", remedy=f"`cancel {case_id}` lets the person be.")
+    if case.target not in bridge.targets:
+        raise Declined(f"Case {case_id} is about {case.target}, which is not configured.", remedy="Invite in PostHog.")
+    if case.removed_at is None and not _may_be_removed(tx, case.id):
+        remedy = (
+            f"`cancel {case_id}` lets the person be." if case.state.is_open else f"`case {case_id}` tells its story."
+        )
+        raise Declined(f"Nobody was removed in case {case_id}.", remedy=remedy)
     if _is_under_way(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
     newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]

@@ -99,9 +99,16 @@ def cancel(
         _print_case(context, case_id)
         return
     paper.line(f"Case {case_id} is cancelled by {by}.", fg="green")
+    _tell_what_stays(context, case_id)
+
+
+def _tell_what_stays(context: Context, case_id: int) -> None:
     for step in find(context, case_id).steps:
         if step.result == "done":
             paper.line(f"Already done, and not taken back: {step.says}.", indent=2)
+        elif step.result in {"sent", "lost"}:
+            told = f"Sent, and perhaps done all the same: {step.says}. `case {case_id}` says what came of it."
+            paper.line(told, indent=2, fg="yellow")
 
 
 @command()

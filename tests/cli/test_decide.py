@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests import faults
 from tests.cli.test_cases import FIVE, leave
+from tests.faults import When
 from tests.players import BEN, MAYA, all_cases, is_member, the_case
 
 
@@ -154,3 +156,14 @@ def test_an_operator_without_a_name_is_called_operator(ran, okta, bridge, monkey
     ran("cancel", "1", "--reason", "x")
 
     assert the_case(bridge).outcome == "cancelled by operator:operator: x"
+
+
+def test_whoever_cancels_while_a_step_is_under_way_is_told_that_it_may_be_done(ran, bridge, okta, settle, transport):
+    said = []
+    okta.deactivate(okta.create(MAYA))
+    cancelling = faults.meanwhile(lambda: said.append(ran("cancel", "1", "--reason", "stays").said))
+    transport.inject(When(method="DELETE", path="/members/"), cancelling)
+    settle(minutes=2)
+
+    (told,) = said
+    assert f"Sent, and perhaps done all the same: remove {MAYA} (member) from the organization." in told

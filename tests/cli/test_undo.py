@@ -146,3 +146,20 @@ def test_a_batch_that_was_only_prepared_is_sent_by_the_command_that_is_told(ran,
     assert ran("undo", "--batch", str(batch), "--yes").status == 0
     settle(minutes=5)
     assert states(bridge) == ["sent"] * 8
+
+
+def test_a_case_of_an_organization_that_is_not_configured_any_more_is_refused_in_words(ran, gone):
+    told = ran("undo", "1", "--reason", "x", targets={}, policies={}, connections={})
+
+    assert told.status == 1
+    assert "Case 1 is about main, which is not configured." in told.err
+
+
+def test_a_case_that_ended_before_anybody_was_removed_is_not_to_be_cancelled_again(ran, okta):
+    okta.deactivate(okta.create(MAYA))
+    ran("cancel", "1", "--reason", "stays")
+
+    told = ran("undo", "1", "--reason", "x")
+
+    assert told.status == 1
+    assert "Nobody was removed in case 1. `case 1` tells its story." in " ".join(told.err.split())

@@ -11,6 +11,7 @@ from bridge.core.returns import ReturnState
 from bridge.ports import Declined
 from bridge.store import todos
 from tests.conftest import connect, run_for, wire
+from tests.faults import When, reset_after
 from tests.flow.test_undo import accept, all_returns, the_return, undo
 from tests.players import BEN, IVAN, MAYA, Idp, is_member
 
@@ -119,3 +120,23 @@ def test_no_policy_invites_the_new_holder_of_an_address(db, clock, world):
     with bridge.db.read() as tx:
         (asked,) = [t.text for t in todos.todos(tx) if t.kind == "reactivated"]
     assert "`undo 1` invites the person again if that is right" in asked
+
+
+def test_a_removal_whose_answer_was_lost_while_somebody_cancelled_can_be_undone(
+    bridge, world, okta, settle, transport, clock
+):
+    """Nobody looks after a cancelled case any more: what was sent for it may have been done."""
+    okta.deactivate(okta.create(MAYA))
+
+    def cancelled_and_gone(request, forward):
+        decisions.cancel(bridge, 1, by="lea", reason="stays")
+        return reset_after()(request, forward)
+
+    transport.inject(When(method="DELETE", path="/members/"), cancelled_and_gone)
+    settle(minutes=2)
+    assert not is_member(world, MAYA)
+
+    undo(bridge, 1)
+    settle(minutes=2)
+
+    assert [i.level for i in world.invites_for(MAYA)] == [1]

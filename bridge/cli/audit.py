@@ -42,7 +42,7 @@ def export(context: Context, *, case_id: int | None, form: str) -> None:
         entries = (contract.entry_out(k) for k in log.read(tx, case_id=case_id))
         if form == "jsonl":
             for entry in entries:
-                sys.stdout.write(json.dumps(entry, ensure_ascii=False, separators=(",", ":")) + "\n")
+                paper.as_json_line(entry)
         else:
             _as_csv(entries)
 

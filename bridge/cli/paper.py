@@ -72,7 +72,16 @@ STEERING = re.compile("[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e
 
 def as_json(value: Any) -> None:
     """Print JSON, in which nothing that steers a terminal stands as itself."""
-    click.echo(STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", json.dumps(value, ensure_ascii=False, indent=2)))
+    click.echo(_spelled_out(json.dumps(value, ensure_ascii=False, indent=2)))
+
+
+def as_json_line(value: Any) -> None:
+    """The same in one line."""
+    click.echo(_spelled_out(json.dumps(value, ensure_ascii=False, separators=(",", ":"))))
+
+
+def _spelled_out(text: str) -> str:
+    return STEERING.sub(lambda c: f"\\u{ord(c[0]):04x}", text)
 
 
 def json_option(function: Callable[..., Any]) -> Callable[..., Any]:

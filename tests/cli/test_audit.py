@@ -41,6 +41,16 @@ def test_no_cell_of_the_csv_is_a_spreadsheets_formula(ran, bridge):
     assert (row["actor"], row["target"], row["personal"]) == ("'=cmd()", "'+1", '{"n": "\ufffd"}')
 
 
+def test_no_line_of_the_export_steers_a_terminal(ran, bridge, okta):
+    okta.create("maya\u202e\x9b31m@example.com")
+
+    told = ran("audit", "export").out
+
+    assert "maya\\u202e\\u009b31m@example.com" in told
+    assert not {"\u202e", "\x9b"} & set(told)
+    assert any("\x9b" in json.loads(line)["personal"].get("name", "") for line in told.splitlines())
+
+
 def test_verify_says_how_many_hold_and_what_that_proves(ran, okta):
     okta.create(MAYA)
 

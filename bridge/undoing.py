@@ -14,6 +14,7 @@ from bridge import decisions, preparing
 from bridge.core.case import Case
 from bridge.core.policy import Mode
 from bridge.core.returns import Return, ReturnState
+from bridge.core.wording import who
 from bridge.ports import Bridge, Declined
 from bridge.store import batches, cases, checklists, returns, todos
 from bridge.store.db import Tx
@@ -34,7 +35,7 @@ def prepare(
             _prepare(
                 bridge,
                 tx,
-                _undoable(bridge, tx, i, now),
+                _undoable(bridge, tx, i, by, now),
                 by=by,
                 reason=reason,
                 as_before=as_before,
@@ -92,7 +93,7 @@ def _may_be_removed(tx: Tx, case_id: int) -> bool:
     return any(s.canonical.startswith("remove_member ") and s.may_have_effect for s in steps)
 
 
-def _undoable(bridge: Bridge, tx: Tx, case_id: int, now: datetime) -> Case:
+def _undoable(bridge: Bridge, tx: Tx, case_id: int, by: str, now: datetime) -> Case:
     case = cases.find(tx, case_id)
     if case is None:
         raise Declined(f"There is no case {case_id}.", remedy="`cases` lists them.")
@@ -105,6 +106,13 @@ def _undoable(bridge: Bridge, tx: Tx, case_id: int, now: datetime) -> Case:
             f"`cancel {case_id}` lets the person be." if case.state.is_open else f"`case {case_id}` tells its story."
         )
         raise Declined(f"Nobody was removed in case {case_id}.", remedy=remedy)
+    is_mine = case.source == f"operator:{by}"
+    if case.state.is_open and case.is_emergency and case.is_operators and not is_mine:
+        # Whoever asked for the undoing may not have heard of the emergency yet.
+        raise Declined(
+            f"Case {case_id} is an emergency of {who(case.source)}, and not over.",
+            remedy=f"When they agree, `cancel {case_id}` first.",
+        )
     if _is_under_way(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
     newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]

@@ -9,6 +9,7 @@ import click
 
 from bridge import undoing
 from bridge.cli import paper
+from bridge.cli.addresses import unique
 from bridge.cli.context import NEEDS_A_PERSON, Context, command
 from bridge.core.returns import Return, ReturnState
 from bridge.core.wording import ago, counted
@@ -55,9 +56,10 @@ def undo(
         raise click.UsageError("Name a case, or a batch with --batch.")
     if email and (len(case_ids) != 1 or batch is not None):
         raise click.UsageError("--email goes with one case.")
+    (email,) = unique([email]) if email else ("",)
     chosen = [*dict.fromkeys(case_ids)] if batch is None else undoing.removed_in(bridge, batch)
     # What was prepared before is sent as it was; whoever chooses anew has it prepared anew.
-    waiting = [] if email or as_before else _waiting(context, chosen)
+    waiting = [] if email or as_before else _waiting(context, chosen, by)
     fresh = [i for i in chosen if i not in {w.case_id for w in waiting}]
     if fresh and not (reason or "").strip():
         raise click.UsageError("Say why with --reason: it is kept in the audit log.")
@@ -82,11 +84,11 @@ def undo(
     paper.line(told, fg="green")
 
 
-def _waiting(context: Context, case_ids: Sequence[int]) -> list[Return]:
-    """What was prepared for these cases before and not sent."""
+def _waiting(context: Context, case_ids: Sequence[int], by: str) -> list[Return]:
+    """What was prepared for these cases before and not sent; a level above member only by whoever approved it."""
     with context.bridge().db.read() as tx:
         known = [r for i in case_ids for r in returns.of_case(tx, i)]
-    return [r for r in known if r.state is ReturnState.PREPARED]
+    return [r for r in known if r.state is ReturnState.PREPARED and r.approved_by in {"", f"operator:{by}"}]
 
 
 def _show(found: Sequence[Return]) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.store import returns
-from tests.players import BEN, MAYA, all_cases, deactivate_many, is_member
+from tests.players import BEN, IVAN, MAYA, all_cases, deactivate_many, is_member
 
 
 @pytest.fixture
@@ -68,6 +68,7 @@ def batch(ran, bridge, world, okta, settle):
         ((), "Name a case, or a batch with --batch."),
         (("1",), "Say why with --reason"),
         (("1", "2", "--email", "a@b.example", "--reason", "x"), "--email goes with one case."),
+        (("1", "--email", "maya", "--reason", "x"), '"maya" is not an address'),
     ],
 )
 def test_wrong_use_is_one_sentence_and_prepares_nothing(ran, bridge, gone, arguments, sentence):
@@ -163,3 +164,16 @@ def test_a_case_that_ended_before_anybody_was_removed_is_not_to_be_cancelled_aga
 
     assert told.status == 1
     assert "Nobody was removed in case 1. `case 1` tells its story." in " ".join(told.err.split())
+
+
+def test_a_level_that_one_operator_approved_and_did_not_send_is_not_sent_by_another(ran, bridge, world, okta, settle):
+    okta.deactivate(okta.create(IVAN))  # an admin
+    settle(minutes=2)
+    ran("undo", "1", "--as-before", "--reason", "x", "--prepare-only", "--as", "noor")
+
+    assert "Say why with --reason" in ran("undo", "1", "--yes", "--as", "lea").err
+    ran("undo", "1", "--reason", "back", "--yes", "--as", "lea")
+    settle(minutes=2)
+
+    assert [i.level for i in world.invites_for(IVAN)] == [1]
+    assert states(bridge) == ["dropped", "sent"]

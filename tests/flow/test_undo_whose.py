@@ -60,6 +60,20 @@ def test_an_emergency_while_the_invite_is_out_takes_it_away_at_once(world, bridg
     assert world.invites_for(ELSEWHERE) == []
 
 
+def test_an_undo_does_not_end_an_emergency_that_another_operator_has_just_begun(world, bridge, maya, settle):
+    subject = Subject(user_name=MAYA, emails=(MAYA,))
+    decisions.remove(bridge, subject, "main", by="noor", reason=Reason.SECURITY_INCIDENT, is_emergency=True)
+
+    with pytest.raises(Declined, match="Case 1 is an emergency of noor, and not over") as said:
+        undo(bridge, 1)
+
+    assert said.value.remedy == "When they agree, `cancel 1` first."
+    decisions.cancel(bridge, 1, by="lea", reason="noor agrees")
+    undo(bridge, 1)
+    settle(minutes=2)
+    assert len(world.invites_for(MAYA)) == 1
+
+
 def test_the_account_that_accepted_an_invite_at_another_address_leaves_with_the_person(
     world, bridge, okta, maya, settle
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 import click
 
@@ -12,6 +13,7 @@ from bridge.cli.context import Context, command
 from bridge.cli.targets import choose_target
 from bridge.core.events import address_key
 from bridge.core.wording import counted
+from bridge.ports import Bridge
 from bridge.store.audit import Entry
 
 
@@ -54,18 +56,23 @@ def profiles(
             paper.line(f"Not seen: {gap.what}. {gap.why} {gap.remedy}", indent=2, fg="yellow")
         return
     _be_sure(address, project, confirm, with_events=with_events)
+    # Kept before it is sent: what cannot be taken back leaves a trace, whatever fails on the way.
+    ordered: dict[str, object] = {"project": project, "with_events": with_events}
+    _audit(bridge, chosen, by, "profiles.ordered", address, ordered)
     gone = remote.forget(address, project, with_events=with_events)
-    now = bridge.clock.now()
     facts = {"project": project, "profiles": gone.profiles, "with_events": gone.are_events_queued}
-    personal = {"email": address}
-    with bridge.db.write() as tx:
-        actor = f"operator:{by}"
-        tx.audit(Entry(at=now, kind="profiles.deleted", actor=actor, target=chosen, facts=facts, personal=personal))
+    _audit(bridge, chosen, by, "profiles.deleted", address, facts)
     if as_json:
         paper.as_json({"deleted": gone.profiles, "events_queued": gone.are_events_queued})
         return
     also = " Events and recordings follow in PostHog's weekly batch." if gone.are_events_queued else ""
     paper.line(f"{counted(gone.profiles, 'profile')} of {address} deleted in project {project}.{also}", fg="green")
+
+
+def _audit(bridge: Bridge, target: str, by: str, kind: str, address: str, facts: Mapping[str, object]) -> None:
+    now, personal = bridge.clock.now(), {"email": address}
+    with bridge.db.write() as tx:
+        tx.audit(Entry(at=now, kind=kind, actor=f"operator:{by}", target=target, facts=facts, personal=personal))
 
 
 def _be_sure(address: str, project: int, confirm: str | None, *, with_events: bool) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bridge.store import audit
-from tests.players import MAYA, is_member
+from tests.faults import When, reset_after
+from tests.players import MAYA, audited, is_member
 
 
 def kept(world, email):
@@ -51,6 +52,30 @@ def test_an_explicit_order_deletes_those_of_one_project_and_no_membership(ran, b
     with bridge.db.read() as tx:
         (entry,) = [k.entry for k in audit.read(tx) if k.entry.kind == "profiles.deleted"]
     assert (entry.actor, entry.facts["profiles"]) == ("operator:lea", 1)
+
+
+def test_what_cannot_be_taken_back_is_on_record_before_it_is_sent(ran, bridge, world, shop, transport):
+    for key in list(world.keys.values()):
+        world.put(replace(key, scopes=(*key.scopes, "person:write")))
+    transport.inject(When(method="POST", path="/bulk_delete/"), reset_after())
+
+    told = ran("profiles", MAYA, "--delete", str(shop), "--confirm", MAYA)
+
+    assert told.status == 3
+    assert shop not in kept(world, MAYA)
+    assert [(e.actor, e.facts["project"]) for e in audited(bridge, "profiles.ordered")] == [("operator:lea", shop)]
+
+
+def test_a_store_that_takes_no_writes_deletes_nobody(ran, bridge, world, shop):
+    for key in list(world.keys.values()):
+        world.put(replace(key, scopes=(*key.scopes, "person:write")))
+    with bridge.db.write() as tx:
+        tx.run("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN INSERT INTO nowhere VALUES (1); END")
+
+    told = ran("profiles", MAYA, "--delete", str(shop), "--confirm", MAYA)
+
+    assert told.status == 3
+    assert shop in kept(world, MAYA)
 
 
 def test_a_project_that_is_not_there_is_said(ran):

@@ -115,15 +115,24 @@ def _undoable(bridge: Bridge, tx: Tx, case_id: int, by: str, now: datetime) -> C
         )
     if _is_under_way(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
+    _refuse_overtaken(tx, case)
+    for before in returns.of_case(tx, case.id):
+        if before.state is ReturnState.PREPARED:
+            returns.drop(tx, before, "prepared anew", now)
+    return case
+
+
+def _refuse_overtaken(tx: Tx, case: Case) -> None:
+    """What the person could do before an older removal is not what they could do in the end. Raises `Declined`."""
     newer = [c for c in cases.open_of_person(tx, case.person_id, case.target) if c.is_whole and c.id != case.id]
     if newer:
         raise Declined(
             f"{case.subject.label} is leaving again in case {newer[0].id}.", remedy=f"`cancel {newer[0].id}` first."
         )
-    for before in returns.of_case(tx, case.id):
-        if before.state is ReturnState.PREPARED:
-            returns.drop(tx, before, "prepared anew", now)
-    return case
+    last = cases.last_of_person(tx, case.person_id, case.target)
+    if last is not None and last.id != case.id and last.removed_at is not None:
+        said = f"Case {case.id} is not the last: case {last.id} took them out again."
+        raise Declined(said, remedy=f"`undo {last.id}` gives back what they had then.")
 
 
 def _prepare(

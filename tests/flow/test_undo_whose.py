@@ -74,6 +74,26 @@ def test_an_undo_does_not_end_an_emergency_that_another_operator_has_just_begun(
     assert len(world.invites_for(MAYA)) == 1
 
 
+def test_only_the_last_removal_is_undone_since_the_level_before_an_older_one_is_out_of_date(
+    world, bridge, okta, settle
+):
+    ivan = okta.create(IVAN)
+    okta.deactivate(ivan)  # an admin
+    settle(hours=26)
+    world.add_member(IVAN, 1)
+    okta.activate(ivan)
+    settle(hours=1)
+    okta.deactivate(ivan)
+    settle(hours=26)
+
+    with pytest.raises(Declined, match=r"Case 1 is not the last: case 2 took them out again\."):
+        undo(bridge, 1, as_before=True)
+    undo(bridge, 2, as_before=True)
+    settle(minutes=2)
+
+    assert [i.level for i in world.invites_for(IVAN)] == [1]
+
+
 def test_the_account_that_accepted_an_invite_at_another_address_leaves_with_the_person(
     world, bridge, okta, maya, settle
 ):

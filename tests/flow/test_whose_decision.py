@@ -10,11 +10,12 @@ import pytest
 from bridge import decisions
 from bridge.core.events import Reason, Subject
 from bridge.core.quarter import Span
-from bridge.core.removal_record import removal_record
+from bridge.core.removal_record import Verdict, removal_record
 from bridge.core.removal_text import removal_text
 from bridge.ports import Declined
 from bridge.store import handover, quarters, views
 from tests.conftest import START
+from tests.flow.test_undo import accept, undo
 from tests.players import MAYA, SAMUEL, audited, the_case
 
 
@@ -90,3 +91,25 @@ def test_a_second_approval_does_not_hide_the_first(bridge, okta, settle):
     settle(minutes=2)
     assert record(bridge).approved_by == "operator:lea"
     assert [e.actor for e in audited(bridge, "case.release")] == ["operator:lea"]
+
+
+def test_the_record_of_an_undone_removal_does_not_call_somebody_a_member_who_was_taken_out_again(
+    bridge, world, okta, settle
+):
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    settle(minutes=2)
+    undo(bridge, 1)
+    settle(minutes=2)
+    accept(world, MAYA)
+    settle(minutes=20)
+    assert record(bridge).verdict is Verdict.GIVEN_BACK
+
+    okta.activate(maya)
+    okta.deactivate(maya)
+    settle(minutes=5)
+
+    told = record(bridge)
+    assert told.verdict is Verdict.REMOVED
+    assert "and case 2 took them out again on" in told.says
+    assert "a member again since" not in told.says

@@ -15,7 +15,7 @@ from bridge.core.events import EventKind, IdentityEvent, Reason, Subject, addres
 from bridge.core.findings import Topic
 from bridge.core.wording import utc, who
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, checklists, findings, inbox, people, targets, todos
+from bridge.store import batches, cases, checklists, findings, inbox, matters, people, targets, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.todos import Todo
@@ -174,16 +174,27 @@ def link(bridge: Bridge, who: str, user_uuid: str, target: str, *, by: str, is_t
     return moved
 
 
-def tick(bridge: Bridge, todo_id: int, *, by: str, answer: str = "") -> None:
-    """Say that a to-do is done. Raises `Declined` when there is no such open one, or when it asks for an answer."""
+def tick(bridge: Bridge, todo_id: int, *, by: str, answer: str = "", with_alike: bool = False) -> int:
+    """Say that a to-do is done, or it and those that are shown with it as one; how many.
+
+    Raises: `Declined` when there is no such open one, or when it asks for an answer.
+    """
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        todo = todos.find(tx, todo_id)
-        if todo is not None and todo.wants_answer and not answer.strip():
-            raise Declined(f"To-do {todo_id} asks for an answer: {todo.text}", remedy="Give it with --answer TEXT.")
-        if todo is None or not todos.tick(tx, todo_id, f"operator:{by}", now, answer.strip()):
-            raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
-        _note_todo(tx, todo, "todo.done", by, answer.strip(), now)
+        matter = matters.of(tx, todo_id) if with_alike else None
+        ticked = matter.todo_ids if matter is not None else (todo_id,)
+        for number in ticked:
+            _tick(tx, number, by=by, answer=answer.strip(), now=now)
+    return len(ticked)
+
+
+def _tick(tx: Tx, todo_id: int, *, by: str, answer: str, now: datetime) -> None:
+    todo = todos.find(tx, todo_id)
+    if todo is not None and todo.wants_answer and not answer:
+        raise Declined(f"To-do {todo_id} asks for an answer: {todo.text}", remedy="Give it with --answer TEXT.")
+    if todo is None or not todos.tick(tx, todo_id, f"operator:{by}", now, answer):
+        raise Declined(f"There is no open to-do {todo_id}.", remedy="`case ID` lists a case's to-dos.")
+    _note_todo(tx, todo, "todo.done", by, answer, now)
 
 
 def untick(bridge: Bridge, todo_id: int, *, by: str) -> None:

@@ -112,11 +112,11 @@ def _move(
                 *_rejoin(tx, event, mine, now, bridge.connections.values()),
             ]
         case EventKind.LEFT_GROUP | EventKind.GROUP_GONE:
-            return [_open_below(bridge, tx, event, person, target, mine, now)]
+            return [_open_below(bridge, tx, event, person, target, mine, known.standings, now)]
         case EventKind.JOINED_GROUP:
             return _rejoin(tx, event, mine, now, bridge.connections.values())
         case kind if kind.says_out:
-            return [_open_or_repeat(bridge, tx, event, person, target, mine, now)]
+            return [_open_or_repeat(bridge, tx, event, person, target, mine, known.standings, now)]
         case _:
             return []
 
@@ -130,7 +130,14 @@ def sees_to_it(case: Case, bridge: Bridge, now: datetime) -> bool:
 
 
 def _open_or_repeat(
-    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, mine: Sequence[Case], now: datetime
+    bridge: Bridge,
+    tx: Tx,
+    event: IdentityEvent,
+    person: int,
+    target: str,
+    mine: Sequence[Case],
+    said: Iterable[Standing],
+    now: datetime,
 ) -> Case:
     same = next((c for c in mine if c.scope == event.scope), None)
     if same is not None:
@@ -141,7 +148,10 @@ def _open_or_repeat(
     case = cases.insert_case(tx, cases_of.opened(event, person_id=person, target=target, policy=policy, now=now))
     tx.audit(_about(case, "case.opened", event, now))
     if case.is_whole:
-        returns.drop_all(tx, person, case.target, f"case {case.id} takes the person out again", now)
+        why = f"case {case.id} takes the person out again"
+        came_back = returns.drop_all(tx, person, case.target, why, now) or any(s.activated_at for s in said)
+        if came_back:  # of others nobody has asked, and their disable need not look for it
+            todos.settle_coming_back(tx, person, case.target, f"the bridge, since {why}", now)
     log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
     if sees_to_it(case, bridge, now):
         for other in mine:
@@ -151,10 +161,17 @@ def _open_or_repeat(
 
 
 def _open_below(
-    bridge: Bridge, tx: Tx, event: IdentityEvent, person: int, target: str, mine: Sequence[Case], now: datetime
+    bridge: Bridge,
+    tx: Tx,
+    event: IdentityEvent,
+    person: int,
+    target: str,
+    mine: Sequence[Case],
+    said: Iterable[Standing],
+    now: datetime,
 ) -> Case:
     """A case about one project or role; while another takes the person out of everything, it is only kept in mind."""
-    case = _open_or_repeat(bridge, tx, event, person, target, mine, now)
+    case = _open_or_repeat(bridge, tx, event, person, target, mine, said, now)
     whole = next((c for c in mine if sees_to_it(c, bridge, now)), None)
     return case if whole is None else _supersede(tx, case, whole, now)
 
@@ -230,7 +247,7 @@ def _take_back(
             )
             what = "; ".join(dict.fromkeys(s.says for s in done))
             told = f"{case.subject.label} is active again in {event.source} after the bridge had begun: {what}. "
-            todos.ask(tx, case.id, "reactivated", told + _what_now(after, back, event.source), now)
+            todos.ask(tx, case.id, todos.REACTIVATED, told + _what_now(after, back, event.source), now)
         moved.append(after)
         resurface(bridge, tx, after, [c for c in mine if c is not case], now)
     return moved
@@ -252,11 +269,16 @@ def _meet_again(
         speaking = bridge.connections_of(target)
         back = preparing.by_policy(tx, last, bridge.policies[target], event.source, speaking, now)
     told = f"{last.subject.label} is active again in {event.source}, and was taken out of {target} in this case. "
-    todos.ask(tx, last.id, "reactivated", told + _what_now(last, back, event.source), now)
+    todos.ask(tx, last.id, todos.REACTIVATED, told + _what_now(last, back, event.source), now)
 
 
 def _what_now(case: Case, back: Return | None, source: str) -> str:
     """What a person is asked to do about somebody who is active again after the removal began."""
+    if case.removed_at is None:
+        return (
+            "No end of the membership was seen, and the rest was not given back: look in PostHog, and put it right there. "
+            f"Deactivate again in {source} if they are not to stay."
+        )
     if back is None:
         return (
             "Nothing was given back and the watch has ended. "

@@ -151,4 +151,4 @@ def _is_open(tx: Tx, after: Return) -> bool:
 
 def _ask(this: Pass, found: Return, words: str) -> None:
     with this.bridge.db.write() as tx:
-        todos.ask(tx, found.case_id, f"return:{found.id}", words, this.bridge.clock.now())
+        todos.ask(tx, found.case_id, f"{todos.RETURN}{found.id}", words, this.bridge.clock.now())

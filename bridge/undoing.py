@@ -16,7 +16,7 @@ from bridge.core.policy import Mode
 from bridge.core.returns import Return, ReturnState
 from bridge.core.wording import who
 from bridge.ports import Bridge, Declined
-from bridge.store import batches, cases, checklists, returns, todos
+from bridge.store import batches, cases, checklists, matters, returns, todos
 from bridge.store.db import Tx
 
 
@@ -64,7 +64,7 @@ def send(bridge: Bridge, return_ids: Collection[int], *, by: str) -> list[Return
                 )
             this = returns.save(tx, replace(this, state=ReturnState.READY, due_at=now))
             tx.audit(returns.entry(this, "return.approved", f"operator:{by}", now, {"level": this.level.word}))
-            todos.settle(tx, this.target, "reactivated", f"operator:{by}", now, case_id=this.case_id)
+            todos.settle_coming_back(tx, this.person_id, this.target, f"operator:{by}", now)
             done.append(this)
     for target in {this.target for this in done}:
         bridge.bell.ring(target)
@@ -77,14 +77,18 @@ def removed_in(bridge: Bridge, batch_id: int) -> list[int]:
         found = batches.cases_of(tx, batch_id)
         if not found:
             raise Declined(f"There is no batch {batch_id}.", remedy="`status` and `cases` name the batches.")
-        return [c.id for c in found if c.removed_at is not None and not _is_under_way(tx, c.id)]
+        return [c.id for c in found if c.removed_at is not None and not returns.is_under_way(tx, c.id)]
 
 
-def _is_under_way(tx: Tx, case_id: int) -> bool:
-    """Whether more than preparing was done about the return."""
-    return returns.gives_back(tx, case_id) and not any(
-        r.state is ReturnState.PREPARED for r in returns.of_case(tx, case_id)
-    )
+def asked_about(bridge: Bridge, todo_id: int) -> list[int]:
+    """The cases of everybody about whom the to-do asks whether they come back, and those shown with it as one. Raises `Declined`."""
+    with bridge.db.read() as tx:
+        matter = matters.of(tx, todo_id)
+    if matter is None:
+        raise Declined(f"There is no open to-do {todo_id}.", remedy="`status` lists them.")
+    if not matter.is_undoable:
+        raise Declined(f"To-do {todo_id} asks for something else: {matter.says}")
+    return list(matter.case_ids)
 
 
 def _may_be_removed(tx: Tx, case_id: int) -> bool:
@@ -113,7 +117,7 @@ def _undoable(bridge: Bridge, tx: Tx, case_id: int, by: str, now: datetime) -> C
             f"Case {case_id} is an emergency of {who(case.source)}, and not over.",
             remedy=f"When they agree, `cancel {case_id}` first.",
         )
-    if _is_under_way(tx, case.id):
+    if returns.is_under_way(tx, case.id):
         raise Declined(f"Case {case_id} is being undone already.", remedy="`undo --list` shows how far that is.")
     _refuse_overtaken(tx, case)
     for before in returns.of_case(tx, case.id):

@@ -20,6 +20,7 @@ from bridge.store import checklists, contract, handover, story, views, ways
 from bridge.store.batches import Batch
 from bridge.store.checklists import Unfinished
 from bridge.store.coverage import Coverage
+from bridge.store.matters import Matter
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.todos import Todo
@@ -169,7 +170,7 @@ def releasing(program: str, what: str, digest: str) -> str:
 
 
 def _tell_what_waits(context: Context, found: Status, alone: Sequence[CaseView], count: int) -> None:
-    waiting = len(found.troubles) + len(found.batches) + count + len(found.todos)
+    waiting = len(found.troubles) + len(found.batches) + count + len(found.matters)
     if found.is_quiet:
         paper.line("Nothing needs a person.", fg="green", bold=True)
     else:
@@ -190,9 +191,9 @@ def _tell_what_waits(context: Context, found: Status, alone: Sequence[CaseView],
     if count > len(alone):
         paper.line()
         paper.line(f"And {count - len(alone)} more: `cases --state HELD` lists them.")
-    if found.todos:
+    if found.matters:
         paper.line()
-        _tell_todos(context, found.todos)
+        _tell_matters(context, found.matters)
 
 
 def _tell_batch(context: Context, batch: Batch, now: datetime) -> None:
@@ -257,6 +258,24 @@ def _tell_plan(context: Context, found: Case) -> None:
         paper.line()
         paper.line("Why it waits for a person" if found.plan.blocking else "Beside it, for a person", bold=True)
         _tell_decision(context, found)
+
+
+def _tell_matters(context: Context, matters: Sequence[Matter]) -> None:
+    program = paper.program(context)
+    alone = [m.first for m in matters if not m.is_many]
+    for matter in (m for m in matters if m.is_many):
+        paper.line(f"{matter.id}. {matter.says}", bold=True)
+        names = ", ".join(a.label for a in matter.asked[:5]) + (", …" if len(matter.asked) > 5 else "")
+        paper.line(f"{names}: `todo show {matter.id}` names them all.", indent=2)
+        paper.line(matter.remedy, indent=2, fg="cyan")
+        if matter.is_undoable:
+            paper.command_line(f'{program} undo --todo {matter.id} --reason "WHY"', indent=2)
+        paper.line("When all of it is decided:", indent=2)
+        paper.command_line(f"{program} todo done {matter.id} --alike", indent=2)
+    if alone:
+        if len(alone) < len(matters):
+            paper.line()
+        _tell_todos(context, alone)
 
 
 def _tell_todos(context: Context, todos: Sequence[Todo]) -> None:

@@ -8,8 +8,9 @@ from bridge import decisions
 from bridge.cli import paper
 from bridge.cli.cases import find
 from bridge.cli.context import Command, Context, command
-from bridge.core.wording import counted
-from bridge.store import contract
+from bridge.core.wording import counted, utc
+from bridge.ports import Declined
+from bridge.store import contract, matters
 
 
 @command()
@@ -132,13 +133,33 @@ def todo() -> None:
 @todo.command(cls=Command)
 @click.argument("todo_ids", metavar="ID...", type=int, nargs=-1, required=True)
 @click.option("--answer", default="", metavar="TEXT", help="What was decided, and by whom; some to-dos ask for it.")
+@click.option("--alike", is_flag=True, help="And all that the status shows with it as one.")
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
-def done(context: Context, *, todo_ids: tuple[int, ...], answer: str, by: str) -> None:
+def done(context: Context, *, todo_ids: tuple[int, ...], answer: str, alike: bool, by: str) -> None:
     """Says that to-dos are done: those of the status, and items of a checklist."""
     for todo_id in todo_ids:
-        decisions.tick(context.bridge(), todo_id, by=by, answer=answer)
-        paper.line(f"To-do {todo_id} is done.", fg="green")
+        count = decisions.tick(context.bridge(), todo_id, by=by, answer=answer, with_alike=alike)
+        also = f", and so {'is' if count == 2 else 'are'} {count - 1} like it" if count > 1 else ""
+        paper.line(f"To-do {todo_id} is done{also}.", fg="green")
+
+
+@todo.command(cls=Command)
+@click.argument("todo_id", metavar="ID", type=int)
+@click.make_pass_decorator(Context, ensure=True)
+def show(context: Context, *, todo_id: int) -> None:
+    """Shows a to-do of the status, and everybody about whom it and those shown with it ask."""
+    with context.bridge().db.read() as tx:
+        matter = matters.of(tx, todo_id)
+    if matter is None:
+        raise Declined(f"There is no open to-do {todo_id} in the status.", remedy="`case ID` lists a case's to-dos.")
+    if not matter.is_many:
+        paper.line(f"{todo_id}. (case {matter.first.case_id}) {matter.says}")
+        return
+    paper.line(matter.says, bold=True)
+    paper.line(matter.remedy, fg="cyan")
+    rows = [(str(a.todo.id), str(a.todo.case_id), a.label, utc(a.todo.opened_at)) for a in matter.asked]
+    paper.table(("TO-DO", "CASE", "WHO", "SINCE"), rows)
 
 
 @todo.command(cls=Command)

@@ -1,4 +1,4 @@
-"""`undo`: giving back what a removal took, for one person, several, or a whole batch."""
+"""`undo`: giving back what a removal took, for one person, several, a whole batch, or all whom a to-do asks about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bridge.cli.addresses import unique
 from bridge.cli.context import NEEDS_A_PERSON, Context, command
 from bridge.core.returns import Return, ReturnState
 from bridge.core.wording import ago, counted
-from bridge.ports import Declined
+from bridge.ports import Bridge, Declined
 from bridge.store import contract, returns
 
 MOST_SHOWN = 20
@@ -22,6 +22,9 @@ MOST_SHOWN = 20
 @command()
 @click.argument("case_ids", metavar="[ID]...", type=int, nargs=-1)
 @click.option("--batch", type=int, help="Everybody of this batch who was removed.")
+@click.option(
+    "--todo", "todo_id", type=int, help="Everybody about whom this to-do asks, and those shown with it as one."
+)
 @click.option("--reason", metavar="TEXT", help="Why they come back.")
 @click.option("--as-before", is_flag=True, help="At the level of before, though it is above member: you approve that.")
 @click.option("--email", default="", metavar="EMAIL", help="With one case: where the invite is to go.")
@@ -35,6 +38,7 @@ def undo(
     *,
     case_ids: tuple[int, ...],
     batch: int | None,
+    todo_id: int | None,
     reason: str | None,
     as_before: bool,
     email: str,
@@ -52,12 +56,10 @@ def undo(
     if only_list:
         _list(context, as_json=as_json)
         return
-    if not case_ids and batch is None:
-        raise click.UsageError("Name a case, or a batch with --batch.")
-    if email and (len(case_ids) != 1 or batch is not None):
+    if email and len(case_ids) != 1:
         raise click.UsageError("--email goes with one case.")
     (email,) = unique([email]) if email else ("",)
-    chosen = [*dict.fromkeys(case_ids)] if batch is None else undoing.removed_in(bridge, batch)
+    chosen, named = _chosen(bridge, case_ids, batch, todo_id)
     # What was prepared before is sent as it was; whoever chooses anew has it prepared anew.
     waiting = [] if email or as_before else _waiting(context, chosen, by)
     fresh = [i for i in chosen if i not in {w.case_id for w in waiting}]
@@ -76,12 +78,23 @@ def undo(
         found = undoing.send(bridge, [r.id for r in found], by=by)
         told = f"{counted(len(found), 'invite')} on the way."
     else:
-        same = f"--batch {batch}" if batch is not None else " ".join(str(r.case_id) for r in found)
-        told = f"Prepared, and nothing sent. `undo {same}` sends it."
+        told = f"Prepared, and nothing sent. `undo {named}` sends it."
     if as_json:
         paper.as_json([contract.return_out(r) for r in found])
         return
     paper.line(told, fg="green")
+
+
+def _chosen(bridge: Bridge, case_ids: Sequence[int], batch: int | None, todo_id: int | None) -> tuple[list[int], str]:
+    """The cases that are meant, and how they were named."""
+    if (bool(case_ids), batch is not None, todo_id is not None).count(True) != 1:
+        raise click.UsageError("Name cases, a batch with --batch, or a to-do with --todo.")
+    if batch is not None:
+        return undoing.removed_in(bridge, batch), f"--batch {batch}"
+    if todo_id is not None:
+        return undoing.asked_about(bridge, todo_id), f"--todo {todo_id}"
+    known = [*dict.fromkeys(case_ids)]
+    return known, " ".join(map(str, known))
 
 
 def _waiting(context: Context, case_ids: Sequence[int], by: str) -> list[Return]:

@@ -16,6 +16,7 @@ from bridge.store.audit import Kept
 from bridge.store.batches import Batch
 from bridge.store.coverage import Coverage, Standing
 from bridge.store.inbox import subject_out
+from bridge.store.matters import Matter
 from bridge.store.plans import plan_out
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
@@ -43,6 +44,7 @@ def status_out(status: Status) -> dict[str, Any]:
         "needs_a_person": list(status.needs_a_person),
         "batches": [_batch_out(b) for b in status.batches],
         "todos": [todo_out(t) for t in status.todos],
+        "matters": [_matter_out(m) for m in status.matters],
         "backlog": {"still_in": status.still_in, "message": status.backlog},
         "troubles": [{"message": t.what, "remedy": t.remedy} for t in status.troubles],
     }
@@ -230,6 +232,18 @@ def _batch_out(batch: Batch) -> dict[str, Any]:
         "codes": list(batch.codes),
         "releasable": batch.is_releasable,
         "cases": [c.id for c in batch.cases],
+    }
+
+
+def _matter_out(matter: Matter) -> dict[str, Any]:
+    return {
+        "todo": matter.id,
+        "size": len(matter.asked),
+        "message": matter.says,
+        "remedy": matter.remedy,
+        "undoable": matter.is_undoable,
+        "todos": list(matter.todo_ids),
+        "cases": list(matter.case_ids),
     }
 
 

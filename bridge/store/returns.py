@@ -17,6 +17,8 @@ from bridge.store.db import Tx
 from bridge.store.hot import Hot
 
 OPEN = [s.value for s in ReturnState if s.is_open]
+UNDER_WAY = frozenset({ReturnState.READY, ReturnState.SENT, ReturnState.BACK})
+"""Somebody said that it is to be sent, and it has not failed."""
 
 _DUE = Hot(
     lambda target, now: (
@@ -70,6 +72,11 @@ def gives_back(tx: Tx, case_id: int) -> bool:
     return any(r.state.is_open or r.state is ReturnState.BACK for r in of_case(tx, case_id))
 
 
+def is_under_way(tx: Tx, case_id: int) -> bool:
+    """Whether the case's person was invited back, or is back; what is only prepared does not count."""
+    return any(r.state in UNDER_WAY for r in of_case(tx, case_id))
+
+
 def of_person(tx: Tx, person_id: int, target: str) -> list[Return]:
     """All returns of one person at one target, newest first."""
     return [_return(row) for row in _OF_PERSON.rows(tx, person_id=person_id, target=target)]
@@ -89,11 +96,13 @@ def accounts_of(tx: Tx, person_id: int, target: str) -> frozenset[str]:
     return frozenset(tx.execute(query).scalars())
 
 
-def drop_all(tx: Tx, person_id: int, target: str, why: str, now: datetime) -> None:
-    """Let nothing more be given back: a newer removal of the same person came."""
-    for this in of_person(tx, person_id, target):
+def drop_all(tx: Tx, person_id: int, target: str, why: str, now: datetime) -> bool:
+    """Let nothing more be given back: a newer removal of the same person came. Whether there ever was a return."""
+    known = of_person(tx, person_id, target)
+    for this in known:
         if this.state.is_open:
             drop(tx, this, why, now)
+    return bool(known)
 
 
 def drop(tx: Tx, this: Return, why: str, now: datetime) -> None:

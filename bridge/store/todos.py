@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from bridge.core.checklist import Ask, Ticked
 from bridge.store import tables as t
 from bridge.store.db import Tx
+
+REACTIVATED = "reactivated"
+"""Asks about somebody who was taken out and is active again; once for each case."""
+RETURN = "return:"
+"""Before a return's number: asks about somebody whom the invite did not bring back."""
+ASKS_ABOUT_COMING_BACK = or_(t.todos.c.kind == REACTIVATED, t.todos.c.kind.startswith(RETURN, autoescape=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +83,23 @@ def tick(tx: Tx, todo_id: int, by: str, now: datetime, answer: str = "") -> bool
     return tx.execute(update(t.todos).where(*mine).values(done_at=now, done_by=by, answer=answer)).rowcount == 1
 
 
-def settle(tx: Tx, target: str, kind: str, by: str, now: datetime, *, case_id: int | None = None) -> bool:
-    """Say that what was asked in that kind is done, in all cases of a target or in one. False when nobody had asked."""
+def settle(tx: Tx, target: str, kind: str, by: str, now: datetime) -> bool:
+    """Say that what was asked in that kind is done, in all cases of a target. False when nobody had asked."""
     of_target = select(t.cases.c.id).where(t.cases.c.target == target)
-    is_meant = t.todos.c.case_id.in_(of_target) if case_id is None else t.todos.c.case_id == case_id
-    asked = (t.todos.c.kind == kind, t.todos.c.done_at.is_(None), is_meant)
+    asked = (t.todos.c.kind == kind, t.todos.c.done_at.is_(None), t.todos.c.case_id.in_(of_target))
     return tx.execute(update(t.todos).where(*asked).values(done_at=now, done_by=by)).rowcount > 0
+
+
+def is_about_coming_back(todo: Todo) -> bool:
+    """Whether it asks about somebody who was taken out and may come back."""
+    return todo.kind == REACTIVATED or todo.kind.startswith(RETURN)
+
+
+def settle_coming_back(tx: Tx, person_id: int, target: str, by: str, now: datetime) -> None:
+    """Say that it is decided whether the person comes back to the target."""
+    of_person = select(t.cases.c.id).where(t.cases.c.person_id == person_id, t.cases.c.target == target)
+    asked = (ASKS_ABOUT_COMING_BACK, t.todos.c.done_at.is_(None), t.todos.c.case_id.in_(of_person))
+    tx.execute(update(t.todos).where(*asked).values(done_at=now, done_by=by))
 
 
 def untick(tx: Tx, todo_id: int) -> bool:

@@ -31,6 +31,7 @@ from bridge.store import (
     findings,
     groups,
     inbox,
+    matters,
     reach,
     reminders,
     returns,
@@ -43,6 +44,7 @@ from bridge.store.batches import Batch
 from bridge.store.checklists import Chosen
 from bridge.store.coverage import Coverage
 from bridge.store.db import Tx
+from bridge.store.matters import Matter
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.todos import Todo
@@ -128,7 +130,8 @@ class Status:
     targets: tuple[TargetState, ...]
     needs_a_person: tuple[int, ...]
     batches: tuple[Batch, ...]
-    todos: tuple[Todo, ...]
+    matters: tuple[Matter, ...]
+    """What people are asked to do; those to-dos that ask the same of many are one."""
     troubles: tuple[Trouble, ...]
     still_in: int
     """How many leavers wait from the time when the bridge only observed."""
@@ -139,9 +142,14 @@ class Status:
         return {name: reach.last_event_at for name, reach in self.reach.items()}
 
     @property
+    def todos(self) -> tuple[Todo, ...]:
+        """The to-dos that ask at once, one by one."""
+        return tuple(a.todo for m in self.matters for a in m.asked)
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nothing needs a person."""
-        return not (self.needs_a_person or self.todos or self.troubles)
+        return not (self.needs_a_person or self.matters or self.troubles)
 
     @property
     def backlog(self) -> str:
@@ -185,7 +193,7 @@ def status(
         targets=states,
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
-        todos=tuple(todos.todos(tx, only_urgent=True)),
+        matters=matters.gathered(tx, todos.todos(tx, only_urgent=True)),
         troubles=(*_demotions(states, now), *_ownerless(states), *_troubles(tx, states, now), *unheard, *reminded),
         still_in=_still_in(tx),
     )

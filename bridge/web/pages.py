@@ -37,7 +37,7 @@ def overview(bridge: Bridge, reader: covered.Reader, door_reader: doors.Reader) 
         ways_back = door_reader.read(tx)
         found = board.board(tx, status, most=MOST_SHOWN, most_done=MOST_DONE)
     alone = len(found.waiting) + found.more_waiting
-    things = len(status.troubles) + len(status.batches) + alone + len(status.todos)
+    things = len(status.troubles) + len(status.batches) + alone + len(status.matters)
     done = status.cases[CaseState.CLOSED] + status.cases[CaseState.CANCELLED]
     moving, watched = status.cases[CaseState.PENDING], status.cases[CaseState.WATCHING]
     return {

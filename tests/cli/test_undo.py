@@ -50,6 +50,15 @@ def test_a_batch_that_was_a_mistake_comes_back_with_one_command(ran, bridge, wor
     assert [len(world.invites_for(p)) for p in people] == [1] * 8
 
 
+def test_a_batch_that_was_only_prepared_is_sent_by_the_same_command(ran, bridge, batch):
+    told = ran("undo", "--batch", str(batch), "--reason", "an import went wrong")
+    assert f"`undo --batch {batch}` sends it." in told.said
+    assert states(bridge) == ["prepared"] * 8
+
+    assert ran("undo", "--batch", str(batch), "--yes").status == 0
+    assert states(bridge) == ["ready"] * 8
+
+
 @pytest.fixture
 def batch(ran, bridge, world, okta, settle):
     """Eight people whose removal was released, and who are out."""
@@ -65,7 +74,8 @@ def batch(ran, bridge, world, okta, settle):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "Name a case, or a batch with --batch."),
+        ((), "Name cases, a batch with --batch, or a to-do with --todo."),
+        (("1", "--todo", "1", "--reason", "x"), "Name cases, a batch with --batch, or a to-do with --todo."),
         (("1",), "Say why with --reason"),
         (("1", "2", "--email", "a@b.example", "--reason", "x"), "--email goes with one case."),
         (("1", "--email", "maya", "--reason", "x"), '"maya" is not an address'),

@@ -58,8 +58,11 @@ def test_300_are_removed_by_mistake_and_undone(tale):
     assert tale.are_out(*people)
 
     tale.activates(*people)
-    assert "300 things need a person." in tale.prints("status", status=1)
-    told = tale.prints("undo", "--batch", "1", "--reason", "the list of another company", "--yes", status=0)
+    told = tale.prints("status", status=1)
+    assert "1 thing needs a person." in told
+    assert "300 people who were taken out of main in batch 1 are active again at the identity provider." in told
+    asked = told.partition("undo --todo ")[2].split()[0]
+    told = tale.prints("undo", "--todo", asked, "--reason", "the list of another company", "--yes", status=0)
     assert "300 people to come back" in told
     tale.later(minutes=4)
     for who in people:

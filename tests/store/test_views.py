@@ -12,7 +12,7 @@ from bridge.core.events import EventKind, Subject
 from bridge.core.organization import Level
 from bridge.core.plan import Hold, HoldCode, Plan, RemoveMember
 from bridge.ports import Connection, QueueState
-from bridge.store import cases, contract, people, targets, views
+from bridge.store import cases, contract, people, targets, todos, views
 from tests.conftest import START
 
 OKTA = Connection(name="okta", kind="okta", targets=("main",))
@@ -104,3 +104,17 @@ def test_a_quiet_store_has_nothing_to_say(tx):
     assert status.is_quiet
     assert status.backlog == ""
     assert status.oldest_pending == timedelta(0)
+
+
+def test_to_dos_that_ask_the_same_of_four_are_one_matter_until_one_is_answered(tx):
+    out = [keep(tx, state=CaseState.CLOSED, removed_at=START, closed_at=START) for _ in range(4)]
+    begun = keep(tx, state=CaseState.CLOSED, closed_at=START)
+    for case in [*out, begun]:
+        todos.ask(tx, case.id, todos.REACTIVATED, f"about case {case.id}", START)
+    todos.ask(tx, out[0].id, "returning", "something else", START)
+
+    assert [m.case_ids for m in look(tx).matters] == [tuple(c.id for c in out), (begun.id,), (out[0].id,)]
+    assert look(tx).matters[0].is_undoable
+
+    todos.settle_coming_back(tx, out[3].person_id, "main", "the test", START)
+    assert [len(m.asked) for m in look(tx).matters] == [1] * 5

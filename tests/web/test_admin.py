@@ -15,7 +15,7 @@ from bridge.ports import GroupGrant
 from bridge.store import surroundings, tokens
 from bridge.web import create_app
 from tests.conftest import run_for
-from tests.players import BEN, MAYA, Idp
+from tests.players import BEN, MAYA, Idp, join_many
 from tests.web.conftest import scim_client
 
 LOCAL = {"HTTP_HOST": "127.0.0.1:8080"}
@@ -348,6 +348,29 @@ def test_who_had_access_for_how_long_stays_readable_when_it_is_over(stranger, tm
     said = words(page(stranger))
 
     assert f"{MAYA} main 50 min ago 1 min out of the organization, and stayed out" in said
+
+
+def test_many_who_are_active_again_are_one_line_and_their_names_are_folded_away(admin, bridge, clock, world):
+    bridge.policies["main"] = replace(bridge.policies["main"], max_removals=100, max_share=1.0)
+    okta = Idp(bridge)
+    people = join_many(world, 12)
+    records = [okta.create(address) for address in people]
+    for record in records:
+        okta.deactivate(record)
+    run_for(bridge, clock, minutes=2)
+    for record in records:
+        okta.activate(record)
+
+    reply = page(admin)
+
+    assert "1 thing needs a person" in words(reply)
+    assert "12 people who were taken out of main are active again" in words(reply)
+    assert "python3 -m bridge undo --todo 1 --reason" in reply.text
+    assert "python3 -m bridge todo done 1 --alike" in reply.text
+    card = reply.text.partition('id="todos"')[2].partition("</article>")[0]
+    shown, folded = card.split("<details")
+    assert not any(address in shown for address in people)
+    assert all(f">{address}<" in folded for address in people)
 
 
 def test_a_batch_about_a_deleted_group_has_the_command_that_lets_everybody_be(bridge, clock, tmp_path):

@@ -26,6 +26,7 @@ LAST_SECONDS = 6.0
 STORE_GONE = 4
 """How a part ends that found the store's files taken away: it must not be started again."""
 READY = b"R"
+ALIVE = b"A"
 GO = b"G"
 
 
@@ -40,6 +41,11 @@ class Link:
     def say_ready(self) -> None:
         """Tell the supervisor that this part does its work now."""
         self._socket.send(READY)
+
+    def say_alive(self) -> None:
+        """Tell the supervisor that something was done; never waits, and is lost when nobody reads."""
+        with suppress(OSError):
+            self._socket.send(ALIVE, socket.MSG_DONTWAIT)
 
     def wait_for_go(self) -> None:
         """Wait until the supervisor says that what this part needs is there."""
@@ -77,6 +83,8 @@ class Child:
         self.failures = 0
         self.start_at: float | None = None
         """When to start it again, on the monotonic clock; `None` while it runs or shall not."""
+        self.when_alive: Callable[[], None] = lambda: None
+        """Called when it says that it has done something."""
         self._launch = launch
         self._started_at = 0.0
 
@@ -111,6 +119,8 @@ class Child:
             said = b""
         if said == READY:
             self.is_ready = True
+        elif said == ALIVE:
+            self.when_alive()
         else:
             self.forget_link()
 

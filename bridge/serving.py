@@ -32,6 +32,8 @@ LAST_SECONDS = 2.5
 """How long requests in hand may take when the server is told to stop."""
 PATIENCE_SECONDS = 4.0
 """How long a request waits for a locked store before its sender is asked to send it again."""
+TELL_SECONDS = 1.0
+"""How often it is worth telling that requests are answered."""
 BACKLOG = 1_024
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 
@@ -68,10 +70,12 @@ def serve(
     trusted_proxy: Sequence[str] = (),
     threads: int = THREADS,
     when_ready: Callable[[], None] = lambda: None,
+    when_answered: Callable[[], None] | None = None,
 ) -> None:
-    """Answer requests until SIGTERM or SIGINT, then finish those in hand."""
+    """Answer requests until SIGTERM or SIGINT, then finish those in hand. `when_answered`: see `Telling`."""
+    forwarded = ForwardedHeaders(application, trusted_proxy)
     server = waitress.create_server(
-        ForwardedHeaders(application, trusted_proxy),
+        Telling(forwarded, when_answered) if when_answered is not None else forwarded,
         sockets=[listening],
         threads=threads,
         max_request_body_size=max_body_bytes,
@@ -114,6 +118,24 @@ class _Leaving:
         if not is_busy or time.monotonic() > self._deadline:
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise SystemExit(0)
+
+
+class Telling:
+    """WSGI: tells, once a second at most, that a request was answered, however it was."""
+
+    def __init__(self, application: WSGIApplication, tell: Callable[[], None]) -> None:
+        self._application = application
+        self._tell = tell
+        self._next_at = 0.0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        answer = self._application(environ, start_response)
+        now = time.monotonic()
+        if now >= self._next_at:
+            self._next_at = now + TELL_SECONDS
+            self._tell()
+        return answer
 
 
 class ForwardedHeaders:

@@ -23,6 +23,7 @@ from bridge import refusals, run_file, serving
 from bridge.children import STORE_GONE, Child, Link, fork, reap_strangers
 from bridge.config import SANDBOX, Settings, is_loopback
 from bridge.programs import Programs
+from bridge.pulse import Pulse
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
 from bridge.run_file import say
 
@@ -102,6 +103,7 @@ class Tree:
         self.queue: QueueServer | None = None
         self.is_leaving = False
         self._lock = lock
+        self._pulse = Pulse()
         self._parent = parent
         self._sockets: dict[str, socket.socket] = {}
         self._tokens: dict[str, str] = {}
@@ -151,6 +153,7 @@ class Tree:
             self.queue.begin()
         programs = Programs(self.settings, self._sockets, self.queue)
         self._add("web", programs.web).start()
+        self.children["web"].when_alive = self._pulse.heard
         if self.settings.is_sandbox:
             self._add("sandbox", programs.sandbox).start()
         self._wire()
@@ -224,7 +227,8 @@ class Tree:
     def _own_descriptors(self) -> list[int]:
         """What a fork must close: the data folder's lock would outlive us in it, and so would our ends of the links."""
         links = [child.link for child in self.children.values() if child.link]
-        held = [*links, *self._sockets.values(), self._wake, self._woken, self._life]
+        asking = [*self._pulse.reader, *self._pulse.writer]
+        held = [*links, *self._sockets.values(), *asking, self._wake, self._woken, self._life]
         return [self._lock.fd, *(end.fileno() for end in held)]
 
     # -- while it runs -----------------------------------------------------------------------------------------------
@@ -237,16 +241,19 @@ class Tree:
     def _turn(self, seconds: float) -> None:
         """Wait for something to happen, at most that long, and do what it asks for."""
         links = {child.link: child for child in self.children.values() if child.link}
-        starts = [child.start_at for child in self.children.values() if child.start_at is not None]
-        timeout = max(0.0, min([seconds, *(at - time.monotonic() for at in starts)]))
+        moments = [self._pulse.next_at, *(child.start_at for child in self.children.values())]
+        timeout = max(0.0, min([seconds, *(at - time.monotonic() for at in moments if at is not None)]))
         parents = [self._parent] if self._parent and not self.is_leaving else []
-        readable, _, _ = select.select([self._woken, *parents, *links], [], [], timeout)
-        for link in readable:
+        asked, asking = self._pulse.reader, self._pulse.writer
+        readable, writable, _ = select.select([self._woken, *parents, *links, *asked], asking, [], timeout)
+        for link in (*readable, *writable):
             if link is self._parent:
                 self.is_leaving = True
             elif link is self._woken:
                 with suppress(BlockingIOError):
                     self._woken.recv(4096)
+            elif link in (*asked, *asking):
+                self._pulse.go_on()
             else:
                 links[link].read()
         if not self.is_leaving:
@@ -264,6 +271,7 @@ class Tree:
                 say(f"{child.name} ended; it is started again" + (f" in {pause:g} s." if pause else "."))
             if child.start_at is not None and time.monotonic() >= child.start_at:
                 has_changed |= self._start_again(child)
+        self._mend_web()
         if os.getpid() == 1:
             reap_strangers()
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
@@ -273,6 +281,16 @@ class Tree:
         if has_changed and run_file.is_there(self.data_dir):
             with suppress(OSError):  # a full disk; the processes are there all the same
                 self._write_run_file()
+
+    def _mend_web(self) -> None:
+        """A web process that runs and answers nobody is killed; then it is started again as one that ended is."""
+        web = self.children["web"]
+        if not (web.pid and web.is_ready):
+            self._pulse.stop()
+        elif self._pulse.is_gone(time.monotonic(), self._sockets["web"]):
+            say(f"web runs, and has answered nothing for {self._pulse.silent_seconds:g} s: it hangs, and is killed.")
+            web.signal(signal.SIGKILL)
+            self._pulse.stop()
 
     def _start_again(self, child: Child) -> bool:
         try:
@@ -348,6 +366,7 @@ class Tree:
         """Stop what runs, in order, within ten seconds."""
         self.is_leaving = True
         run_file.remove(self.data_dir)
+        self._pulse.stop()
         self._end(["web"], WEB_SECONDS)
         # The listening socket goes after the web, so that nobody is refused while the last answers go out.
         for listening in self._sockets.values():

@@ -23,6 +23,7 @@ from bridge.sandbox.people import ORGANIZATION_ID
 from tests.conftest import KEY
 
 PACKAGE = Path(bridge.__file__).parent.parent
+PROGRAM = ("-m", "bridge.cli")
 PATCH_OUT = {
     "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
     "Operations": [{"op": "replace", "value": {"active": False}}],
@@ -34,11 +35,11 @@ TRY_AGAIN = frozenset({0, 429, 500, 502, 503, 504})
 class Run:
     """One `run`, and what it said."""
 
-    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: tuple[str, ...] = PROGRAM, **environ: str) -> None:
         self.folder = folder
         with (folder / "said").open("a") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bridge.cli", "run", *arguments],
+                [sys.executable, *program, "run", *arguments],
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": str(PACKAGE)} | environ,
                 stdout=subprocess.PIPE,

@@ -86,6 +86,7 @@ def web(context: Context, host: str | None, port: int | None, link: int | None, 
             max_body_bytes=2 * settings.server.max_body_bytes,
             trusted_proxy=settings.server.trusted_proxy,
             when_ready=parent.say_ready if parent else lambda: None,
+            when_answered=parent.say_alive if parent else None,
         )
     finally:
         if bridge.db.is_gone:

@@ -19,7 +19,7 @@ import redis
 from bridge import queue_server
 from tests.conftest import KEY
 from tests.players import BEN, MAYA
-from tests.trees import PATCH_OUT, Client, Posthog, Run, command, is_alive, processes_of, wait_until
+from tests.trees import PATCH_OUT, PROGRAM, Client, Posthog, Run, command, is_alive, processes_of, wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(180)]
 
@@ -40,8 +40,8 @@ def started(tmp_path, runtime, posthog):
     posthog.config(tmp_path, **QUICK)
     runs: list[Run] = []
 
-    def start(**environ: str) -> Run:
-        runs.append(Run(tmp_path, POSTHOG_API_KEY=KEY, **environ))
+    def start(program: tuple[str, ...] = PROGRAM, **environ: str) -> Run:
+        runs.append(Run(tmp_path, program=program, POSTHOG_API_KEY=KEY, **environ))
         return runs[-1]
 
     yield start
@@ -195,6 +195,20 @@ def test_a_clock_that_is_set_under_a_running_bridge_neither_delays_a_removal_nor
     wait_until(lambda: is_out(posthog, MAYA), 30)
     assert '"clock stepped"' in run.said
     assert f'"seconds":{step}' in run.said
+
+
+def test_a_web_process_that_hangs_is_replaced_and_whoever_waits_is_answered(tmp_path, started, posthog):
+    impatient = "from bridge import pulse; pulse.EVERY_SECONDS = 0.3; from bridge.cli import main; main()"
+    run = started(program=("-c", impatient))
+    okta = Client(tmp_path)
+    record_id, web = okta.create(MAYA), run.pid("web")
+    os.kill(web, signal.SIGSTOP)  # as a debugger does
+
+    assert okta.ask("PATCH", f"/Users/{record_id}", PATCH_OUT)[0] == 200
+    assert not is_alive(web)
+    assert "web runs, and has answered nothing for 2.4 s: it hangs, and is killed." in run.said
+    assert "web ended; it is started again." in run.said
+    wait_until(lambda: is_out(posthog, MAYA), 20)
 
 
 def test_after_the_whole_tree_was_killed_the_next_start_goes_on_where_it_was(tmp_path, started, posthog):

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.store import audit
 from bridge.store.log import Log, StoreGone
-from bridge.store.transaction import Tx
+from bridge.store.transaction import Tx, connected
 from bridge.store.turns import Turns
 
 __all__ = [
@@ -127,7 +127,7 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Tx]:
-        link = self.engine.raw_connection()
+        link = connected(self.engine)
         try:
             yield Tx(self.engine, link)
         finally:
@@ -149,7 +149,7 @@ class Database:
             if link is None:
                 if self._log is not None:
                     self._log.look()
-                link = self.engine.raw_connection()
+                link = connected(self.engine)
             if self._log is not None:
                 self._log.check(link)
             tx = Tx(self.engine, link)
@@ -191,8 +191,11 @@ def open_database(
     url: str, lock_dir: Path, audit_key: bytes | None = None, *, patience_seconds: float = PATIENCE_SECONDS
 ) -> Database:
     """Open the store at that URL; `lock_dir` holds the writers' lock file and the audit chain's key."""
+    engine = open_engine(url)
+    if engine.dialect.name == "postgresql":
+        _have_patience(engine, patience_seconds)
     return Database(
-        open_engine(url),
+        engine,
         lock_path=_lock_path(url, lock_dir),
         audit_key=audit_key if audit_key is not None else audit.key_in(lock_dir),
         patience_seconds=patience_seconds,
@@ -262,6 +265,20 @@ def _revision(engine: Engine) -> str | None:
 def _lock_path(url: str, lock_dir: Path) -> Path | None:
     database = make_url(url).database
     return lock_dir / "store.lock" if url.startswith("sqlite") and database else None
+
+
+def _have_patience(engine: Engine, seconds: float) -> None:
+    """Has PostgreSQL's driver wait that long for the server and for a lock, not for ever; SQLite's writers wait in `turns`."""
+
+    @event.listens_for(engine, "do_connect")
+    def _reach(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
+        named.setdefault("connect_timeout", max(1, int(seconds)))  # whole seconds; the URL may name others
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = {max(1, int(seconds * 1000))}")
+        connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from bridge.store.audit import Entry
 
 
+def connected(engine: Engine) -> PoolProxiedConnection:
+    """A connection of the driver's, from the pool. Raises: what opening it raises, as SQLAlchemy's own."""
+    driver = engine.dialect.loaded_dbapi
+    try:
+        return engine.raw_connection()
+    except driver.Error as error:
+        raise DBAPIError.instance(None, None, error, driver.Error, dialect=engine.dialect) from error
+
+
 class Tx:
     """One open transaction. What is handed to `audit` is appended to the chain just before the commit.
 

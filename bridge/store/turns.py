@@ -23,7 +23,7 @@ from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import OperationalError
 
 from bridge.store.log import Log
-from bridge.store.transaction import Tx
+from bridge.store.transaction import Tx, connected
 
 MOST_TOGETHER = 16
 """Changes in one commit: beyond that the first one waits longer than the disk would take."""
@@ -171,7 +171,7 @@ class Turns:
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
         if self._link is None:
             self._log.look()
-            self._link = self._engine.raw_connection()
+            self._link = connected(self._engine)
         # Before, since SQLite may not even begin on a log that is gone; and after, since from then on nobody resets it.
         self._log.check(self._link)
         Tx(self._engine, self._link).run("BEGIN IMMEDIATE")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 
@@ -139,6 +141,34 @@ def test_leases_on_postgresql_go_by_its_own_clock(db):
         far_away = START + timedelta(days=400)
 
         assert (tx.lease_now(far_away) == far_away) is db.is_sqlite
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_on_postgresql_too_nobody_waits_for_a_lock_longer_than_its_patience(url, db, tmp_path):
+    """For ever, with every thread of the web process, it was before."""
+    ours = store.open_database(url, tmp_path, patience_seconds=0.2)
+    with ours.write() as tx:
+        targets.ensure(tx, ["main"])
+    for _ in range(2):  # a refusal leaves the connection as it was
+        began = time.monotonic()
+        with db.write(), pytest.raises(store.FAILURES), ours.write():
+            pass
+        assert 0.2 <= time.monotonic() - began < 5
+    with ours.write() as tx:
+        assert targets.state(tx, "main").name == "main"
+    ours.close()
+
+
+def test_a_postgresql_that_takes_connections_and_answers_nothing_is_given_up_after_the_patience(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://bridge@127.0.0.1:{silent.getsockname()[1]}/bridge?sslmode=disable"
+        ours = store.open_database(url, tmp_path, patience_seconds=1)
+        began = time.monotonic()
+        with pytest.raises(store.FAILURES), ours.write():
+            pass
+        assert time.monotonic() - began < 8
+        ours.close()
 
 
 def test_writers_in_many_threads_all_commit(db):

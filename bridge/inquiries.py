@@ -1,6 +1,6 @@
 """Inquiries: what is collected about a leaver after the removal, and never in its way.
 
-They have a job of their own, without the claim on the target. Whenever something is due that no worker takes, an inquiry
+They have a job of their own, without the claim on the target: a pass rings for it, and the sweep where no pass comes. Whenever something is due that no worker takes, an inquiry
 is left where it is, and begun anew later. What cannot be had is tried again, later each time, and has a last word.
 """
 
@@ -76,6 +76,14 @@ def are_wanted(bridge: Bridge, target: str) -> bool:
     """Whether there is something to collect at the target now."""
     with bridge.db.read() as tx:
         return findings.is_wanted(tx, target, bridge.clock.now())
+
+
+def due_targets(bridge: Bridge) -> tuple[str, ...]:
+    """Where something is to be collected, and nobody is at it. A target that is left alone would only cost tries."""
+    now = bridge.clock.now()
+    with bridge.db.read() as tx:
+        wanted = [n for n in bridge.targets if findings.is_wanted(tx, n, now) and not findings.is_busy(tx, n, now)]
+        return tuple(name for name in wanted if targets.state(tx, name).paused_since is None)
 
 
 def run(bridge: Bridge, target: str) -> None:

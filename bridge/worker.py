@@ -1,4 +1,4 @@
-"""What there is of RQ: the bell, the one job, the worker, and the sweep that rings for what is due.
+"""What there is of RQ: the bell, the two jobs, and the worker.
 
 Redis may lose everything at any moment: the store is the agenda, the queue only rings. With `queue_server` the only file
 that may name rq or redis. May import: `reconcile` and what lies below it.
@@ -45,7 +45,6 @@ PAUSE_SECONDS = 0.015
 LOOK_SECONDS = 0.45
 LOOK_TIMEOUT_SECONDS = 0.14
 """Connection and two answers stay below `LOOK_SECONDS`."""
-SWEEP_SECONDS = 1.0
 REPEAT_SECONDS = 30.0
 """How often the same trouble is worth a line in the log."""
 LONGEST_WAIT_SECONDS = 5.0
@@ -365,36 +364,3 @@ def _wait_for_redis(url: str) -> None:
             return
         time.sleep(pause)
         pause = min(pause * 2, LONGEST_WAIT_SECONDS)
-
-
-def sweep(bridge: Bridge, stop: threading.Event, first: Callable[[], None]) -> None:
-    """Ring for every target with something due, each second until told to stop. Harmless when two do it.
-
-    `first` is called before each round: it looks at the clock that due times go by.
-    Raises: `StoreGone` when the store's log was taken away: whoever goes on loses what is committed.
-    """
-    from bridge import reconcile
-    from bridge.store.db import StoreGone
-
-    told_at: float | None = None
-
-    def look() -> None:
-        with bridge.db.write():
-            pass
-        first()
-
-    def ring() -> None:
-        for target in reconcile.due_targets(bridge):
-            bridge.bell.ring(target)
-
-    while not stop.wait(SWEEP_SECONDS):
-        # A clock that cannot be looked at keeps nobody in: our time goes on as it was agreed.
-        for part in (look, ring):
-            try:
-                part()
-            except StoreGone:
-                raise
-            except Exception as error:  # noqa: BLE001 - the store may be away for a while; the sweep must outlive that
-                if told_at is None or time.monotonic() - told_at > REPEAT_SECONDS:
-                    told_at = time.monotonic()
-                    log.warning("sweep_failed", error=str(error), kind=type(error).__name__)

@@ -117,8 +117,7 @@ def sweep(context: Context, link: int | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    from bridge import bootstrap
-    from bridge import worker as rq_worker
+    from bridge import bootstrap, sweeping
 
     if parent:
         bootstrap.set_up_logging("sweep")
@@ -133,7 +132,7 @@ def sweep(context: Context, link: int | None) -> None:
 
     clock = bootstrap.system_clock(context.settings().data_dir)
     try:
-        rq_worker.sweep(bridge, stop, Timekeeper(bridge, clock).check)
+        sweeping.sweep(bridge, stop, Timekeeper(bridge, clock).check)
     except StoreGone:
         _end_without_store(context, context.settings())
 

@@ -117,13 +117,18 @@ def is_wanted(tx: Tx, target: str, now: datetime) -> bool:
     return any(tx.execute(query.limit(1)).first() is not None for query in (due, noted_and_out))
 
 
+def is_busy(tx: Tx, target: str, now: datetime) -> bool:
+    """Whether somebody collects at the target now."""
+    busy = select(t.findings.c.id).where(t.findings.c.target == target, t.findings.c.taken_until > now)
+    return tx.execute(busy.limit(1)).first() is not None
+
+
 def take(tx: Tx, target: str, now: datetime, until: datetime) -> Wanted | None:
     """The finding that comes first, emergencies before all, for this caller only until then.
 
     `None` when none is due, or when somebody collects at the target already: one key has one throttle.
     """
-    busy = select(t.findings.c.id).where(t.findings.c.target == target, t.findings.c.taken_until > now)
-    if tx.execute(busy.limit(1)).first() is not None:
+    if is_busy(tx, target, now):
         return None
     query = (
         select(t.findings.c.id, t.findings.c.case_id, t.findings.c.topic, t.findings.c.attempts)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import decisions, reconcile, worker
+from bridge import decisions, reconcile, sweeping
 from bridge.clock import BOOT_ID, Agreed, BridgeClock
 from bridge.core.case import CaseState
 from bridge.core.events import Reason, Subject
@@ -251,5 +251,5 @@ def test_a_clock_that_cannot_be_looked_at_keeps_nobody_in(machine, okta, bridge)
         rounds.set()  # one round is enough
         raise PermissionError(13, "Permission denied", "clock.lock")
 
-    worker.sweep(machine.bridge, rounds, broken)
+    sweeping.sweep(machine.bridge, rounds, broken)
     assert bell.rung == ["main"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import decisions, inquiries, lookout
+from bridge import decisions, inquiries, lookout, reconcile, sweeping
 from bridge.core.checklist import Template
 from bridge.core.events import Reason, Subject
 from bridge.core.findings import Progress, Topic
@@ -16,7 +16,7 @@ from bridge.core.organization import Level
 from bridge.core.policy import IncidentOf
 from bridge.core.surroundings import Deed, Gap, Grant, Project, Resource, Seat, Surroundings
 from bridge.ports import Unavailable, Unexpected
-from bridge.store import cases, checklists, findings, surroundings, todos
+from bridge.store import cases, checklists, findings, surroundings, targets, todos
 from tests.inquiring import Telling
 from tests.players import GRACE, IVAN, MAYA, audited, deactivate_many, the_case
 
@@ -389,3 +389,68 @@ def test_nothing_is_collected_about_whom_nothing_was_done(bridge, asking, tellin
 
     assert telling.asked == []
     assert found(bridge).rows == ()
+
+
+class Rounds:
+    """Lets the sweep go round so many times, without waiting."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def wait(self, _seconds: float) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+def swept(bridge, rounds: int = 1) -> list[str]:
+    """For whom the sweep rings."""
+    bridge.bell.rung.clear()
+    sweeping.sweep(bridge, Rounds(rounds), lambda: None)
+    return bridge.bell.rung
+
+
+@pytest.fixture
+def wanted(bridge, asking, okta, settle, clock) -> None:
+    """What an admin did is to be collected now, and no pass will come: the case ended when the leaving was taken back."""
+    ivan = okta.create(IVAN)
+    okta.deactivate(ivan)
+    settle(minutes=2)
+    inquiries.run(asking, "main")
+    okta.activate(ivan)
+    clock.advance(minutes=10)
+    assert reconcile.due_targets(bridge) == ()
+
+
+def test_what_is_to_be_collected_waits_for_no_pass(bridge, asking, wanted):
+    """Once a day the members are compared; that long an incident report lacked what the person did."""
+    assert swept(bridge) == ["Inquiries-main"]
+
+    inquiries.run(asking, "main")
+    assert found(bridge).of(Topic.DEEDS).progress is Progress.KEPT
+    assert swept(bridge) == []
+
+
+def test_a_ring_for_an_inquiry_that_was_lost_is_rung_again_soon_but_not_each_second(bridge, wanted):
+    assert swept(bridge, rounds=5) == ["Inquiries-main"]
+    assert swept(bridge) == ["Inquiries-main"]
+
+
+def test_nobody_is_rung_for_what_somebody_collects_already(bridge, clock, wanted):
+    with bridge.db.write() as tx:
+        findings.take(tx, "main", clock.now(), clock.now() + inquiries.TAKEN_FOR)
+    assert swept(bridge) == []
+
+    clock.advance(minutes=11)  # and died over it
+    assert swept(bridge) == ["Inquiries-main"]
+
+
+def test_a_target_that_is_left_alone_is_asked_nothing_which_would_cost_tries(bridge, clock, wanted):
+    with bridge.db.write() as tx:
+        targets.pause(tx, "main", reason="away", until=clock.now() + timedelta(hours=1), now=clock.now())
+    assert swept(bridge) == []
+
+
+def test_whoever_is_to_be_removed_comes_before_what_is_to_be_collected(bridge, okta, clock, wanted):
+    okta.deactivate(okta.create(MAYA))
+    clock.advance(minutes=2)
+    assert swept(bridge) == ["main"]

@@ -213,7 +213,7 @@ def choose_checklist(bridge: Bridge, case_id: int, template: Template, *, by: st
     with bridge.db.write() as tx:
         case = _known_case(tx, case_id)
         checklists.begin(tx, case_id, template, f"operator:{by}", now)
-        checklists.refresh(tx, case, bridge.targets[case.target].url if case.target in bridge.targets else "", now)
+        checklists.refresh(tx, case, bridge.targets.get(case.target), now)
         facts = {"template": template.value}
         actor = f"operator:{by}"
         tx.audit(Entry(at=now, kind="checklist.chosen", actor=actor, case_id=case_id, target=case.target, facts=facts))

@@ -133,7 +133,7 @@ def _open(bridge: Bridge, target: str) -> None:
             for topic, after in _topics(case, whole, bridge.policies[target]):
                 due = now if case.is_emergency else max(now, case.removed_at + after)
                 findings.want(tx, case_id, target, topic, due, now)
-            checklists.refresh(tx, case, bridge.targets[target].url, now)
+            checklists.refresh(tx, case, bridge.targets[target], now)
             if findings.of_target(tx, target, Topic.OUTSIDE) is None:
                 findings.want(tx, None, target, Topic.OUTSIDE, now + DEEDS_AFTER, now)
 
@@ -166,7 +166,7 @@ def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
     assert before is not None
     known, policy, began = before, bridge.policies[target], bridge.clock.now()
     if wanted.topic is Topic.WAYS_BACK:
-        body: Body = _ways_back(bridge, case, began)
+        body: Body = _ways_back(bridge, case)
     else:
         remote = bridge.remote(target)
         body = _patiently(bridge, lambda: _ask(remote, wanted.topic, case, known, policy, began))
@@ -176,7 +176,7 @@ def _inquire(bridge: Bridge, target: str, wanted: Wanted) -> None:
         again = _again_at(case, wanted.topic, body, began)
         if again is not None:
             findings.want(tx, case.id, target, wanted.topic, again, now)
-        checklists.refresh(tx, case, bridge.targets[target].url, now)
+        checklists.refresh(tx, case, bridge.targets[target], now)
     log.info("inquiry done", target=target, case_id=case.id, topic=wanted.topic.value)
 
 
@@ -209,13 +209,13 @@ def _inquire_outside(bridge: Bridge, target: str, wanted: Wanted) -> None:
         findings.want(tx, None, target, Topic.OUTSIDE, now + OUTSIDE_EVERY, now)
 
 
-def _ways_back(bridge: Bridge, case: Case, now: datetime) -> WaysBack:
+def _ways_back(bridge: Bridge, case: Case) -> WaysBack:
     """The ways back as they stood open after the removal; the last looks showed them, so nothing is asked."""
     with bridge.db.read() as tx:
         found = ways.of_case(tx, case, bridge.connections_of(case.target))
     if found is None:
         gap = Gap(what="ways back", why="The case had ended before they were looked at.")
-        return WaysBack(seen_at=now, gaps=(gap,))
+        return WaysBack(seen_at=None, gaps=(gap,))
     gaps = found.gaps
     if found.as_of is None:
         gaps = (*gaps, Gap(what="domains and their log-in rules", why="No wide look was taken yet."))
@@ -223,7 +223,7 @@ def _ways_back(bridge: Bridge, case: Case, now: datetime) -> WaysBack:
         WayBack(kind=w.code.value, says=w.what, remedy=w.remedy, command=w.command, is_open=w.is_open)
         for w in found.ways
     )
-    return WaysBack(seen_at=found.as_of or now, ways=shown, gaps=gaps)
+    return WaysBack(seen_at=found.as_of, ways=shown, gaps=gaps)
 
 
 def _ask(remote: Target, topic: Topic, case: Case, before: Before, policy: Policy, now: datetime) -> Body:
@@ -295,7 +295,7 @@ def _put_off(bridge: Bridge, target: str, wanted: Wanted, trouble: BoundaryError
         if is_over and case is not None:
             facts = {"topic": wanted.topic.value, "attempts": wanted.attempts + 1}
             tx.audit(entry(case, "finding.gave_up", now, facts, {"detail": words}))
-            checklists.refresh(tx, case, bridge.targets[target].url, now)
+            checklists.refresh(tx, case, bridge.targets[target], now)
     log.warning("inquiry put off", target=target, topic=wanted.topic.value, attempts=wanted.attempts + 1)
 
 

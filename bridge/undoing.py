@@ -150,7 +150,7 @@ def _prepare(
     _refuse_others(bridge, tx, this, is_named=bool(email))
     this = preparing.keep(tx, this, now)
     if checklists.find(tx, case.id) is not None:
-        checklists.refresh(tx, case, bridge.targets[case.target].url, now)
+        checklists.refresh(tx, case, bridge.targets[case.target], now)
     return this
 
 

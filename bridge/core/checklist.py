@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from bridge.core.case import Case
 from bridge.core.events import Reason
@@ -36,8 +35,6 @@ INCIDENT = "incident_report"
 """The item that has somebody read what was done."""
 BREACH = "breach"
 """The item that takes the decision about a breach of personal data."""
-CLOUD = (".posthog.com",)
-"""Hosts of PostHog Cloud: an account there cannot be deactivated by its customer."""
 
 
 class Template(StrEnum):
@@ -150,8 +147,10 @@ def choose(case: Case, level: Level) -> Template:
     return Template.CONTRACTOR if case.reason is Reason.CONTRACT_ENDED else Template.EMPLOYEE
 
 
-def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[Ask, ...]:
-    """What people have to do, in the order of doing. `url`: the PostHog host's, for links."""
+def asks(
+    template: Template, case: Case, findings: Findings, url: str, *, is_self_hosted: bool = False
+) -> tuple[Ask, ...]:
+    """What people have to do, in the order of doing. `url`: the PostHog host's, for links; `is_self_hosted`: it is your own."""
     name = case.subject.label
     items = [
         *_about_the_incident(template, case),
@@ -160,7 +159,7 @@ def asks(template: Template, case: Case, findings: Findings, url: str) -> tuple[
         *_tokens(template, findings, url),
         *_left_behind(findings, name, url),
         *_elsewhere(template, name),
-        *_account(name, url),
+        *(_account(name, url) if is_self_hosted else ()),
         *_profiles(findings, name, url),
         *_not_seen(findings),
     ]
@@ -312,15 +311,13 @@ def _elsewhere(template: Template, name: str) -> Iterator[Ask]:
 
 
 def _account(name: str, url: str) -> Iterator[Ask]:
-    host = urlsplit(url).hostname or ""
-    if host and not host.endswith(CLOUD):
-        yield Ask(
-            kind="self_hosted_account",
-            text=f"Account on your own PostHog. The membership has ended, so deactivate the account of {name} now (Django admin, "
-            "Users, untick Active). Deactivate, do not delete. Never the other way round: a deactivated account hides its "
-            "membership from the API.",
-            url=f"{url}/admin/posthog/user/",
-        )
+    yield Ask(
+        kind="self_hosted_account",
+        text=f"Account on your own PostHog. The membership has ended, so deactivate the account of {name} now (Django admin, "
+        "Users, untick Active). Deactivate, do not delete. Never the other way round: a deactivated account hides its "
+        "membership from the API.",
+        url=f"{url}/admin/posthog/user/",
+    )
 
 
 def _profiles(findings: Findings, name: str, url: str) -> Iterator[Ask]:

@@ -93,7 +93,8 @@ class WayBack:
 class WaysBack:
     """All ways back that were seen."""
 
-    seen_at: datetime
+    seen_at: datetime | None
+    """When domains and settings were looked at; `None`: by nobody, before this was collected."""
     ways: tuple[WayBack, ...] = ()
     gaps: tuple[Gap, ...] = ()
 

@@ -172,8 +172,10 @@ def _ways_back(findings: Findings) -> Iterator[str]:
     for way in found.ways:
         yield f"- {'**Open:** ' if way.is_open else ''}{md(way.says.rstrip('.'))}. {md(way.remedy)}"
     if not found.ways:
-        yield "None was found."
-    yield from ("", f"Domains and their settings as seen on {utc(found.seen_at)}.", "")
+        yield "None was found." if found.seen_at is not None else "Nobody has looked for them."
+    if found.seen_at is not None:
+        yield from ("", f"Domains and their settings as seen on {utc(found.seen_at)}.")
+    yield ""
     yield from _gaps(found.gaps)
 
 

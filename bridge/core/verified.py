@@ -104,11 +104,11 @@ def _known_ways_back(findings: Findings, log: Sequence[Logged]) -> Iterator[Veri
         )
         return
     missing = f" Not seen: {', '.join(g.what for g in found.gaps)}." if found.gaps else ""
+    none = "No way back found open." if found.seen_at is not None or found.ways else "Nobody has looked for ways back."
     yield Verified(
         kind="ways_back",
-        says=(f"{counted(len(found.open), 'way')} back found open." if found.open else "No way back found open.")
-        + missing,
-        verdict=Verdict.NO if found.open else Verdict.NOT_YET if found.gaps else Verdict.YES,
+        says=(f"{counted(len(found.open), 'way')} back found open." if found.open else none) + missing,
+        verdict=Verdict.NO if found.open else Verdict.NOT_YET if found.gaps or found.seen_at is None else Verdict.YES,
         at=found.seen_at,
         evidence=_entries(log, ("finding.kept",), Topic.WAYS_BACK),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, update
 from bridge.core.case import Case
 from bridge.core.checklist import BREACH, INCIDENT, Ask, Template, asks, choose
 from bridge.core.organization import Level
+from bridge.ports import TargetSettings
 from bridge.store import findings, returns, todos
 from bridge.store import tables as t
 from bridge.store.db import Tx
@@ -66,13 +67,14 @@ def unfinished(tx: Tx) -> list[Unfinished]:
     ]
 
 
-def refresh(tx: Tx, case: Case, url: str, now: datetime) -> None:
-    """Begin the case's checklist, or bring it up to what has been found since. `url`: the PostHog host's."""
+def refresh(tx: Tx, case: Case, target: TargetSettings | None, now: datetime) -> None:
+    """Begin the case's checklist, or bring it up to what has been found since. `target`: the case's, if it is configured still."""
     found, known = findings.of_case(tx, case.id), find(tx, case.id)
     template = known.template if known else choose(case, found.before.level if found.before else Level.MEMBER)
     if known is None:
         begin(tx, case.id, template, "the bridge", now)
-    items = asks(template, case, found, url)
+    url, is_self_hosted = (target.url, target.is_self_hosted) if target is not None else ("", False)
+    items = asks(template, case, found, url, is_self_hosted=is_self_hosted)
     if returns.gives_back(
         tx, case.id
     ):  # what is left of a removal that was a mistake is what was thought to have happened

@@ -361,6 +361,10 @@ def test_what_was_not_collected_is_told_instead_of_nothing():
     assert "The last try failed: throttled" in text(findings=tried)
     assert "Nothing was found." in text(findings=findings(left_behind=LeftBehind(taken_at=AT)))
     assert "None was found." in text(findings=findings(ways_back=WaysBack(seen_at=AT)))
+    nobody_looked = text(findings=findings(ways_back=WaysBack(seen_at=None, gaps=(GAP,))))
+    assert "Nobody has looked for them." in nobody_looked
+    assert "None was found." not in nobody_looked
+    assert "settings as seen on" not in nobody_looked
 
 
 def test_a_name_from_outside_stays_words_in_the_record():

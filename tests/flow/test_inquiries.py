@@ -297,6 +297,16 @@ def test_ways_back_of_a_case_that_has_ended_are_a_gap_and_not_an_empty_list(brid
     inquire(asking, clock)
 
     assert found(bridge).ways_back.gaps[0].why == "The case had ended before they were looked at."
+    assert found(bridge).ways_back.seen_at is None
+
+
+def test_where_no_wide_look_was_taken_nobody_has_looked_for_ways_back(bridge, asking, okta, settle, clock):
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    assert found(bridge).ways_back.seen_at is None
+    assert "No wide look was taken yet." in [g.why for g in found(bridge).ways_back.gaps]
 
 
 def test_projects_and_roles_before_come_from_the_last_wide_look_before_the_removal(bridge, asking, okta, settle, clock):

@@ -14,8 +14,6 @@ from bridge.core.policy import OnNoMatch
 from bridge.ports import SCIM_KINDS, Connection, GroupGrant
 from bridge.reading import Table
 
-KINDS = (*SCIM_KINDS, "okta-hook", "graph", "ssf", "webhook")
-
 SILENT_AFTER = {"entra": timedelta(hours=6)}
 """When a kind that keeps calling is too quiet. Entra's cycle takes some 40 minutes and begins with a look-up, so this is
 nine cycles; one in quarantine tries once a day, and is noticed. Okta calls only when something happens at its side: a
@@ -39,8 +37,7 @@ _RATE = re.compile(r"(\d+)\s*/\s*s")
 def connection(table: Table, targets: tuple[str, ...]) -> Connection:
     """The connection that the table describes; every mistake is noted on the table."""
     table.check_name()
-    kind = table.one_of("kind", KINDS, "")
-    is_scim = kind in SCIM_KINDS
+    kind = table.one_of("kind", SCIM_KINDS, "")
     named = table.texts("targets")
     if not named:
         table.fail("targets", "name at least one target.")
@@ -51,13 +48,11 @@ def connection(table: Table, targets: tuple[str, ...]) -> Connection:
         name=table.name,
         kind=kind,
         targets=named,
-        on_no_match=table.choice("on_no_match", OnNoMatch, OnNoMatch.HOLD if is_scim else OnNoMatch.CLOSE),
+        on_no_match=table.choice("on_no_match", OnNoMatch, OnNoMatch.HOLD),
         silent_after=table.optional_duration("silent_after", SILENT_AFTER.get(kind)),
         rate_limit=_rate_limit(table),
         groups=tuple(_groups(table, named)),
     )
-    if found.groups and not is_scim:
-        table.fail("groups", f'only SCIM connections push groups, and this one is "{kind}".')
     table.close()
     return found
 

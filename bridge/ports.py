@@ -178,7 +178,7 @@ class Connection:
 
     name: str
     kind: str
-    """`okta`, `entra`, `scim`, `okta-hook`, `graph`, `ssf` or `webhook`."""
+    """One of `SCIM_KINDS`; sources of another kind are not built yet."""
     targets: tuple[str, ...]
     on_no_match: OnNoMatch = OnNoMatch.HOLD
     groups: tuple[GroupGrant, ...] = ()

@@ -65,6 +65,8 @@ def _target_url(table: Table) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         table.fail("url", f'"{url}" is not an address such as "https://eu.posthog.com".')
+    elif parts.scheme == "http" and not is_loopback(parts.hostname):
+        table.fail("url", "the API key would travel in clear text: use https.")
     elif parts.path and not is_cloud(url) and not parts.path.endswith("/api"):
         if parts.query or parts.fragment or parts.username:
             table.fail(
@@ -72,8 +74,6 @@ def _target_url(table: Table) -> str:
             )
     elif parts.path or parts.query or parts.fragment or parts.username:
         table.fail("url", f'only scheme and host belong here: "{parts.scheme}://{parts.hostname}".')
-    elif parts.scheme == "http" and not is_loopback(parts.hostname):
-        table.fail("url", "the API key would travel in clear text: use https.")
     return url
 
 

@@ -126,7 +126,10 @@ def test_all_mistakes_are_told_at_once_with_path_and_suggestion(tmp_path):
         ),
         (MAIN + GROUP + "project = 1" + GROUP_ALONE + "project = 1", '"x" is mapped to project:1 twice.'),
         (MAIN + OKTA + GROUP_ALONE.replace('"x"', '""') + "project = 1", "groups[1].name: name the group"),
-        (MAIN + GROUP.replace('"okta"', '"graph"') + "project = 1", "groups: only SCIM connections push groups"),
+        (
+            MAIN + OKTA.replace('"okta"', '"graph"'),
+            'connections.okta.kind: must be one of "okta", "entra", "scim", not',
+        ),
         (MAIN + OKTA + 'rate_limit = "24/s"', 'connections.okta.rate_limit: must be at least "25/s"'),
         (MAIN + OKTA + 'rate_limit = "fast"', 'connections.okta.rate_limit: must be at least "25/s"'),
         (MAIN + OKTA + 'silent_after = "soon"', "connections.okta.silent_after: must be a duration"),
@@ -139,6 +142,10 @@ def test_all_mistakes_are_told_at_once_with_path_and_suggestion(tmp_path):
         (
             MAIN + 'url = "https://posthog.example.com/a?b=1"',
             "targets.main.url: only scheme, host and path belong here",
+        ),
+        (
+            MAIN + 'url = "http://posthog.example.com/a"',
+            "targets.main.url: the API key would travel in clear text: use https.",
         ),
         (MAIN + 'ca_file = "/nowhere/ca.pem"', "targets.main.ca_file: /nowhere/ca.pem cannot be read: No such file"),
         (MAIN + f'ca_file = "{EXAMPLE}"', "config.example.toml holds no certificate in PEM form"),
@@ -168,8 +175,9 @@ def test_the_environment_overrides_and_is_named_when_it_is_wrong(tmp_path):
         "BRIDGE_SERVER__PORT": "9000",
         "BRIDGE_POLICY__PROTECTED": "Glass@Example.com, b@example.com",
         "BRIDGE_POLICY__WATCH_FIRST": "2m,1m",
-        "BRIDGE_CONNECTIONS__OKTA_EU__KIND": "okta-hook",
+        "BRIDGE_CONNECTIONS__OKTA_EU__KIND": "okta",
         "BRIDGE_CONNECTIONS__OKTA_EU__TARGETS": "main",
+        "BRIDGE_CONNECTIONS__OKTA_EU__ON_NO_MATCH": "close",
         "BRIDGE_TARGETS__MAIN__LONGEST_STANDING_ADMIN": "true",
         "BRIDGE_HOME": "somebody else's",
     }

@@ -24,7 +24,7 @@ import structlog
 
 from bridge import queue_server
 from bridge.clock import Agreed, BridgeClock
-from bridge.config import ConfigError, Settings, read_api_key
+from bridge.config import SANDBOX, ConfigError, Settings, read_api_key
 from bridge.core.events import address_key
 from bridge.packing import packed
 from bridge.ports import Bell, Bridge, Clock, Refused, Target
@@ -75,16 +75,35 @@ def queue_url(settings: Settings) -> str:
 
 
 def prepare_store(settings: Settings) -> None:
-    """Bring the schema to this version's and know every configured target; safe to do twice, and at the same time."""
+    """Bring the schema to this version's and know every configured target; safe to do twice, and at the same time.
+
+    Raises: `ConfigError` when practice and a real organization would share the store.
+    """
     store.upgrade(settings.store.url, settings.data_dir)
     db = store.open_database(settings.store.url, settings.data_dir)
     try:
         with db.write() as tx:
+            _keep_practice_apart(settings, targets.ever_seen(tx))
             targets.ensure(tx, list(settings.targets))
             for kept in (members, invites, surroundings):
                 kept.forget_others(tx, list(settings.targets))
     finally:
         db.close()
+
+
+def _keep_practice_apart(settings: Settings, seen: frozenset[str]) -> None:
+    """In one store practice tokens would open the real organization, and who left in practice would leave there."""
+    folder = settings.data_dir
+    if settings.is_sandbox and seen - {SANDBOX}:
+        raise ConfigError(
+            f"What is kept in {folder} is about {', '.join(sorted(seen - {SANDBOX}))}, and no configuration names that.",
+            "Name it with --config; or practise in another folder, with --data.",
+        )
+    if SANDBOX in seen and SANDBOX not in settings.targets:
+        raise ConfigError(
+            f"What is kept in {folder} was practised in the sandbox, and the configuration names a real organization.",
+            f"Choose another folder with --data; or remove {folder}, if nothing but practice is in it.",
+        )
 
 
 def _remotes(settings: Settings, environ: Mapping[str, str]) -> Callable[[str], Target]:

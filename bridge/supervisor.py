@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from bridge import refusals, run_file, serving
 from bridge.children import STORE_GONE, Child, Link, fork, reap_strangers
-from bridge.config import SANDBOX, Settings, is_loopback
+from bridge.config import SANDBOX, ConfigError, Settings, is_loopback
 from bridge.programs import Programs
 from bridge.pulse import Pulse
 from bridge.queue_server import DataFolderBusy, DataLock, QueueServer, QueueServerError
@@ -195,6 +195,8 @@ class Tree:
             bootstrap.prepare_store(self.settings)
         except StoreTooNew as error:
             raise FilesWrong(refusals.of_store(error, self.data_dir)) from error
+        except ConfigError as error:
+            raise FilesWrong(str(error)) from error
         except FAILURES as error:
             raise StartFailed(refusals.of_store(error, self.data_dir)) from error
         self._bridge = bridge = bootstrap.build(self.settings)

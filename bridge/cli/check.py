@@ -11,7 +11,7 @@ import click
 
 from bridge.cli import paper
 from bridge.cli.context import DONE, NEEDS_A_PERSON, UNREACHABLE, Context, command
-from bridge.config import Settings
+from bridge.config import ConfigError, Settings
 from bridge.core.events import address_key
 from bridge.core.policy import Mode
 from bridge.core.wording import counted, lasting
@@ -67,6 +67,10 @@ def _all(context: Context) -> Iterator[Told]:
         bridge = context.bridge()
         with bridge.db.write() as tx:
             targets.ensure(tx, bridge.targets)
+    except ConfigError as error:
+        what, remedy = error.problems
+        yield Told(part="database", finding=Finding(grade="fail", what=what, remedy=remedy))
+        return
     except Exception as trouble:  # noqa: BLE001 - whatever a database driver raises is this check's finding
         said = str(trouble).partition("\n")[0]
         remedy = "Mend store.url or the database; everything else needs it."

@@ -97,6 +97,11 @@ def is_known(tx: Tx, name: str) -> bool:
     return tx.execute(select(t.targets.c.name).where(t.targets.c.name == name)).first() is not None
 
 
+def ever_seen(tx: Tx) -> frozenset[str]:
+    """The targets that a worker has looked at, configured now or not."""
+    return frozenset(tx.execute(select(t.targets.c.name).where(t.targets.c.looked_at.is_not(None))).scalars())
+
+
 def state(tx: Tx, name: str) -> TargetState:
     """How the target is."""
     row = _STATE.first(tx, target=name)

@@ -157,6 +157,15 @@ def retry(bridge: Bridge, case_id: int, *, by: str) -> Case:
     return case
 
 
+def leaving_as(bridge: Bridge, who: str, target: str) -> list[Case]:
+    """The open cases of whom `link` would mean at the target: an account that is theirs goes with them.
+
+    Raises `Declined`.
+    """
+    with bridge.db.read() as tx:
+        return cases.open_of_person(tx, _meant(tx, who, target), target)
+
+
 def link(bridge: Bridge, who: str, user_uuid: str, target: str, *, by: str, is_theirs: bool = True) -> list[Case]:
     """Say that an account is a person's, or is not; their open cases at the target are planned anew now.
 

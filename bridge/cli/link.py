@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from bridge.cli.targets import choose_target
 from bridge.core.events import address_key
 from bridge.core.wording import counted
 from bridge.ports import BoundaryError, Bridge, Declined
+from bridge.store import members
 
 
 @command()
@@ -28,6 +30,7 @@ from bridge.ports import BoundaryError, Bridge, Declined
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="CSV with two columns instead: subject, member.",
 )
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @paper.operator_option
 @paper.json_option
 def link(
@@ -38,12 +41,13 @@ def link(
     is_not: bool,
     target: str | None,
     csv_file: Path | None,
+    yes: bool,
     by: str,
     as_json: bool,
 ) -> None:
     """Says which PostHog account is whose.
 
-    SUBJECT is an address, or the identity provider's id. MEMBER is the account's UUID, as holds name it, or the address of a member, which is looked up in PostHog.
+    SUBJECT is an address, or the identity provider's id. MEMBER is the account's UUID, as holds name it, or the address of a member, which is looked up in PostHog. An account that is a leaver's is removed: that is asked about first.
     """
     bridge = context.bridge()
     chosen = choose_target(bridge, target)
@@ -54,6 +58,8 @@ def link(
     else:
         raise click.UsageError("Name SUBJECT and MEMBER, or a file with --file.")
     accounts = _accounts(bridge, chosen, [member for _, member in pairs])
+    if not (is_not or yes):
+        _be_sure(bridge, chosen, [(who, accounts[member_name]) for who, member_name in pairs])
     linked = []
     for who, member_name in pairs:
         moved = decisions.link(bridge, who, accounts[member_name], chosen, by=by, is_theirs=not is_not)
@@ -66,6 +72,21 @@ def link(
         paper.as_json(linked)
     elif len(pairs) > 1:
         paper.line(f"{counted(len(pairs), 'link')} kept.")
+
+
+def _be_sure(bridge: Bridge, target: str, pairs: list[tuple[str, str]]) -> None:
+    """Whoever is linked to a leaver goes with them: shows who that is, and asks."""
+    going = [(cases, who, account) for who, account in pairs if (cases := decisions.leaving_as(bridge, who, target))]
+    if not going:
+        return
+    with bridge.db.read() as tx:
+        for cases, who, account in going:
+            member = members.one(tx, target, account)
+            named = f"{member.email} ({member.level.word})" if member else f"the account {account}"
+            paper.line(f"{who} is to be out of {target} (case {cases[0].id}): {named} is taken out, too.", err=True)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("Nobody can be asked here: add --yes when this is right. Nothing was linked.")
+    click.confirm(f"Link {counted(len(going), 'account')}?", abort=True)
 
 
 def _pairs(file: Path) -> list[tuple[str, str]]:

@@ -21,7 +21,7 @@ def test_a_held_case_goes_on_once_the_account_is_named(ran, bridge, world, settl
     uuid = world.account(MAYA).uuid
     assert the_case(bridge).state is CaseState.HELD
 
-    told = ran("link", PRIVATE, uuid)
+    told = ran("link", PRIVATE, uuid, "--yes")
     settle(minutes=1)
 
     assert told.status == 0
@@ -30,8 +30,25 @@ def test_a_held_case_goes_on_once_the_account_is_named(ran, bridge, world, settl
 
 
 @pytest.mark.usefixtures("unknown")
+def test_nobody_goes_with_a_leaver_before_it_was_asked_about(ran, bridge, world, settle):
+    told = ran("link", PRIVATE, MAYA)
+    settle(minutes=1)
+
+    assert told.status == 2
+    assert f"{PRIVATE} is to be out of main (case 1): {MAYA} (member) is taken out, too." in " ".join(told.err.split())
+    assert "Nothing was linked." in told.err
+    assert is_member(world, MAYA)
+    assert the_case(bridge).state is CaseState.HELD
+
+
+def test_the_account_of_somebody_who_stays_is_linked_without_asking(ran, okta, world):
+    okta.create(PRIVATE)
+    assert ran("link", PRIVATE, world.account(MAYA).uuid).status == 0
+
+
+@pytest.mark.usefixtures("unknown")
 def test_an_address_is_looked_up_among_the_members(ran, world, settle):
-    told = ran("link", PRIVATE, MAYA.upper(), "--json")
+    told = ran("link", PRIVATE, MAYA.upper(), "--json", "--yes")
     settle(minutes=1)
 
     assert told.json == [{"subject": PRIVATE, "account": world.account(MAYA).uuid, "cases": [1]}]
@@ -76,7 +93,7 @@ def test_what_cannot_be_linked_is_said(ran, arguments, status, sentence):
 def test_a_csv_links_many_and_names_its_wrong_lines(ran, world, tmp_path):
     file = tmp_path / "links.csv"
     file.write_text(f"subject,member\n{PRIVATE},{MAYA}\n")
-    assert ran("link", "--file", str(file)).status == 0
+    assert ran("link", "--file", str(file), "--yes").status == 0
 
     file.write_text(f"{PRIVATE},{MAYA}\n{PRIVATE}\n")
     told = ran("link", "--file", str(file))

@@ -159,8 +159,8 @@ def test_a_contractor_with_a_plus_address_and_a_private_one_is_out_with_all_thre
     told = tale.prints("case", "1", status=0)
     assert f"One account looks like the leaver's without being an exact match: {TWIN}" in told
 
-    tale.prints("link", ROSA, TWIN, status=0)
-    tale.prints("link", ROSA, PRIVATE, status=0)  # which only a person can know
+    tale.prints("link", ROSA, TWIN, "--yes", status=0)
+    tale.prints("link", ROSA, PRIVATE, "--yes", status=0)  # which only a person can know
     tale.later(hours=26)
 
     assert tale.are_out(ROSA, TWIN, PRIVATE)

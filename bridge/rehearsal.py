@@ -16,6 +16,7 @@ from enum import StrEnum
 from bridge.core.events import address_key
 from bridge.core.organization import Invite, Level, Member, Organization
 from bridge.core.plan import CancelInvite, RemoveMember, SetLevel
+from bridge.core.wording import lasting
 from bridge.ports import BoundaryError, Declined, KeyOwner, Refused, Target
 
 POLL_SECONDS = 5.0
@@ -50,6 +51,8 @@ class Rehearsed:
     checks: tuple[Check, ...]
     left_behind: tuple[str, ...]
     """What could not be taken away again, in words."""
+    is_whole: bool = True
+    """Whether the walk went to its end: when nobody accepts the invite it stops there."""
 
     @property
     def differences(self) -> tuple[Check, ...]:
@@ -119,13 +122,14 @@ class Rehearsal:
 
         Raises: Declined, when the address became a member since it was looked at; nothing was made then.
         """
-        began = self.now()
+        began, is_whole = self.now(), False
         try:
             member = self._become_a_member()
             self._change_levels(member)
             self._see_the_access(member)
             self._leave(member)
             self._find_it_in_the_log(member, began)
+            is_whole = True
         except _Over:
             pass
         except Declined:
@@ -135,7 +139,8 @@ class Rehearsal:
         except KeyboardInterrupt:
             self.say("Interrupted: taking away what was made.")
             self._note("the walk goes through", "to its end", "it was interrupted", Outcome.DIFFERENT)
-        return Rehearsed(checks=tuple(self.checks), left_behind=self._tidy_up() if self._is_ours else ())
+        left_behind = self._tidy_up() if self._is_ours else ()
+        return Rehearsed(checks=tuple(self.checks), left_behind=left_behind, is_whole=is_whole)
 
     def _become_a_member(self) -> Member:
         member = self._member(self._look())
@@ -167,10 +172,9 @@ class Rehearsal:
         return member
 
     def _wait_for_acceptance(self) -> Member:
-        minutes = self.patience.total_seconds() / 60
         self.say(
             f"Now accept the invite as {self.email}: open the link in the mail in a private window and sign up with that "
-            f"address. This waits up to {minutes:.0f} minutes."
+            f"address. This waits up to {lasting(self.patience)}."
         )
         for _ in range(max(1, int(self.patience.total_seconds() / POLL_SECONDS))):
             member = self._member(self._look())

@@ -46,7 +46,7 @@ def rehearse(
 ) -> None:
     """Walks one throwaway member through a real organization.
 
-    Invites it, waits until you have accepted, makes it an admin, an owner and a member again, removes it, and compares each of PostHog's answers with what the bridge believes. Leaves nothing behind but the account. Exit status 0 when all is as believed, else 1.
+    Invites it, waits until you have accepted, makes it an admin, an owner and a member again, removes it, and compares each of PostHog's answers with what the bridge believes. Leaves nothing behind but the account. Exit status 0 when it went to its end and all is as believed, else 1.
     """
     bridge = context.bridge()
     chosen = choose_target(bridge, target)
@@ -79,12 +79,13 @@ def rehearse(
                     for c in found.checks
                 ],
                 "differences": len(found.differences),
+                "is_whole": found.is_whole,
                 "left_behind": list(found.left_behind),
             }
         )
     else:
         _tell(found, rehearsal.email)
-    context.leave(DONE if found.is_as_believed else NEEDS_A_PERSON)
+    context.leave(DONE if found.is_as_believed and found.is_whole else NEEDS_A_PERSON)
 
 
 def _untouchable(bridge: Bridge, target: str, email: str) -> Iterator[str]:
@@ -126,6 +127,8 @@ def _tell(found: Rehearsed, email: str) -> None:
             "bridge only observe until you know what they mean.",
             bold=True,
         )
+    elif not found.is_whole:
+        paper.line("The walk ended early: what comes after the last line was not tried.", bold=True)
     elif not found.left_behind:
         paper.line("All that was seen is as believed, and nothing is left behind.", bold=True)
     paper.line(f"The account {email} itself lives on in PostHog; its owner can delete it there.")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests import faults
@@ -51,6 +53,19 @@ def test_a_difference_exits_1_and_is_in_the_json(ran, accepted):
     (check,) = [c for c in told.json["checks"] if c["outcome"] == "different"]
     assert check["seen"] == "400: Owners may not leave."
     assert "Now accept the invite" in told.err
+
+
+def test_a_walk_that_ended_early_is_no_rehearsal(ran, world, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    told = ran("rehearse", "--email", THROWAWAY, "--yes", "--wait", "1")
+
+    assert told.status == 1
+    assert "This waits up to 1 min." in told.said
+    assert told.said.endswith(
+        "The walk ended early: what comes after the last line was not tried. "
+        "The account rehearsal@example.com itself lives on in PostHog; its owner can delete it there."
+    )
+    assert world.invites_for(THROWAWAY) == []
 
 
 def test_nothing_is_sent_before_somebody_said_yes(ran, world):

@@ -50,6 +50,7 @@ def test_against_the_sandbox_everything_is_as_believed_and_nothing_stays(rehears
     assert different(found) == []
     assert found.left_behind == ()
     assert found.is_as_believed
+    assert found.is_whole
     assert len([c for c in found.checks if c.outcome is Outcome.AS_BELIEVED]) >= 18
     assert {a.email: m.level for a, m in world.members()} == before
     assert world.invites_for(THROWAWAY) == []
@@ -92,6 +93,7 @@ def test_when_nobody_accepts_the_invite_is_taken_back(rehearsal, world):
     assert found.checks[-1].outcome is Outcome.NOT_SEEN
     assert world.invites_for(THROWAWAY) == []
     assert found.is_as_believed
+    assert not found.is_whole
 
 
 @pytest.mark.parametrize("nth", range(1, 6))

@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from bridge.ports import Bridge
 from bridge.web import admin, api, health, scim
+from bridge.web.asking import of_http
 from bridge.web.scim_answers import answer_to, log_failure
 
 
@@ -75,12 +76,13 @@ class _Application(Flask):
 
 
 def _plain(error: Exception) -> Response:
-    """An error outside SCIM, as JSON; what was not foreseen says nothing about itself."""
+    """An error outside SCIM, as JSON in the API's form; what was not foreseen says nothing about itself."""
     if isinstance(error, HTTPException):
         if error.code is not None and error.code < 400:
             return Response(error.get_response().get_data(), error.code, error.get_headers())
-        status, detail = error.code or 500, error.description or error.name
+        status, detail = of_http(error)
     else:
         log_failure(error)
         status, detail = 500, "Something went wrong here. The log says where."
-    return Response(json.dumps({"status": status, "detail": detail}), status, content_type="application/json")
+    body = {"status": status, "detail": detail, "remedy": ""}
+    return Response(json.dumps(body), status, content_type="application/json")

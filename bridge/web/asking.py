@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
+from werkzeug.exceptions import HTTPException
 
 from bridge.core.events import Reason, address_key
 from bridge.ports import Bridge
@@ -26,12 +27,26 @@ ADDRESS = re.compile("{0}@{0}".format(r'[^@\s,;<>"\x00-\x1f\x7f-\x9f\ud800-\udff
 REMOVAL_KEYS = ("emails", "target", "reason", "note", "emergency", "even_protected", "project", "at")
 
 
+PLAINLY = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: "The body is larger than this server reads.",
+}
+"""What an HTTP error means, where our words are plainer than werkzeug's."""
+
+
 class Wrong(Exception):
     """A request that cannot be meant; nothing was done."""
 
     def __init__(self, detail: str, status: int = 400) -> None:
         super().__init__(detail)
         self.status = status
+
+
+def of_http(error: HTTPException) -> tuple[int, str]:
+    """The status and the sentence for an error of HTTP itself."""
+    status = error.code or 500
+    return status, PLAINLY.get(status) or error.description or error.name
 
 
 @dataclass(frozen=True, kw_only=True)

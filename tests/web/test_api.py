@@ -160,8 +160,9 @@ def test_what_is_not_there_is_said_in_json(ask):
     assert ask("GET", "/cases?state=gone").status_code == 400
     assert ask("GET", "/cases?limit=0").status_code == 400
     assert ask("GET", "/cases?limit=\u0661").status_code == 400
-    assert ask("GET", "/removals").status_code == 405
-    assert ask("GET", "/nothing").json["status"] == 404
+    assert ask("GET", "/removals").json["detail"] == "This address does not take that method."
+    nothing = {"status": 404, "detail": "There is nothing at this address.", "remedy": ""}
+    assert ask("GET", "/nothing").json == nothing
 
 
 def test_a_store_that_takes_no_writes_asks_to_come_again(ask, bridge):

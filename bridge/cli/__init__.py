@@ -12,48 +12,64 @@ from typing import Any
 
 import click
 
-from bridge.cli.context import DONE, NEEDS_A_PERSON, UNREACHABLE, WRONG_USE, Context, shared_options
+from bridge.cli.context import DONE, LONGEST_LINE, NEEDS_A_PERSON, UNREACHABLE, WRONG_USE, Context, shared_options
 
-COMMANDS = {
-    "run": "bridge.cli.run:run",
-    "demo": "bridge.cli.demo:demo",
-    "web": "bridge.cli.run:web",
-    "worker": "bridge.cli.run:worker",
-    "sweep": "bridge.cli.run:sweep",
-    "test": "bridge.cli.develop:test",
-    "lint": "bridge.cli.develop:lint",
-    "screenshots": "bridge.cli.screenshots:screenshots",
-    "examples": "bridge.cli.examples:examples",
-    "bench": "bridge.cli.develop:bench",
-    "status": "bridge.cli.cases:status",
-    "cases": "bridge.cli.cases:cases",
-    "case": "bridge.cli.cases:case",
-    "plan": "bridge.cli.cases:plan",
-    "release": "bridge.cli.decide:release",
-    "cancel": "bridge.cli.decide:cancel",
-    "retry": "bridge.cli.decide:retry",
-    "undo": "bridge.cli.undo:undo",
-    "profiles": "bridge.cli.profiles:profiles",
-    "todo": "bridge.cli.decide:todo",
-    "checklist": "bridge.cli.report:checklist",
-    "report": "bridge.cli.report:report",
-    "remove": "bridge.cli.remove:remove",
-    "ways-back": "bridge.cli.doors:ways_back",
-    "close-way": "bridge.cli.doors:close_way",
-    "link": "bridge.cli.link:link",
-    "audit": "bridge.cli.audit:audit",
-    "coverage": "bridge.cli.coverage:coverage",
-    "review": "bridge.cli.review:review",
-    "import": "bridge.cli.importing:import_",
-    "groups": "bridge.cli.groups:groups",
-    "token": "bridge.cli.tokens:token",
-    "rehearse": "bridge.cli.rehearse:rehearse",
-    "check": "bridge.cli.check:check",
-    "admin": "bridge.cli.admin:admin",
-    "db": "bridge.cli.run:db",
-    "sandbox-server": "bridge.cli.run:sandbox_server",
+SECTIONS = {
+    "To run it": {
+        "run": "bridge.cli.run:run",
+        "check": "bridge.cli.check:check",
+        "rehearse": "bridge.cli.rehearse:rehearse",
+        "demo": "bridge.cli.demo:demo",
+        "web": "bridge.cli.run:web",
+        "worker": "bridge.cli.run:worker",
+        "sweep": "bridge.cli.run:sweep",
+        "db": "bridge.cli.run:db",
+        "admin": "bridge.cli.admin:admin",
+    },
+    "To connect an identity provider": {
+        "token": "bridge.cli.tokens:token",
+        "import": "bridge.cli.importing:import_",
+        "coverage": "bridge.cli.coverage:coverage",
+        "groups": "bridge.cli.groups:groups",
+    },
+    "To see how things stand": {
+        "status": "bridge.cli.cases:status",
+        "cases": "bridge.cli.cases:cases",
+        "case": "bridge.cli.cases:case",
+        "plan": "bridge.cli.cases:plan",
+        "ways-back": "bridge.cli.doors:ways_back",
+    },
+    "To decide": {
+        "release": "bridge.cli.decide:release",
+        "cancel": "bridge.cli.decide:cancel",
+        "retry": "bridge.cli.decide:retry",
+        "remove": "bridge.cli.remove:remove",
+        "undo": "bridge.cli.undo:undo",
+        "link": "bridge.cli.link:link",
+        "close-way": "bridge.cli.doors:close_way",
+        "review": "bridge.cli.review:review",
+    },
+    "To see it through, and to prove it": {
+        "checklist": "bridge.cli.report:checklist",
+        "todo": "bridge.cli.decide:todo",
+        "profiles": "bridge.cli.profiles:profiles",
+        "report": "bridge.cli.report:report",
+        "audit": "bridge.cli.audit:audit",
+    },
+    "To work on it": {
+        "test": "bridge.cli.develop:test",
+        "lint": "bridge.cli.develop:lint",
+        "screenshots": "bridge.cli.screenshots:screenshots",
+        "examples": "bridge.cli.examples:examples",
+        "bench": "bridge.cli.develop:bench",
+    },
 }
-"""Where each command is; its file is imported when it is asked for, so that no command pays for another."""
+"""The commands as the help lists them, and where each is; its file is imported when it is asked for, so that no command
+pays for another."""
+HIDDEN = {"sandbox-server": "bridge.cli.run:sandbox_server"}
+"""What only the bridge itself starts."""
+COMMANDS = {name: where for section in (*SECTIONS.values(), HIDDEN) for name, where in section.items()}
+"""Where each command is."""
 
 
 INTERRUPTED = 130
@@ -72,6 +88,15 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Every command's name, in the order of the list."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under what they are for, each with its whole first sentence."""
+        for title, names in SECTIONS.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(LONGEST_LINE)) for name, command in found if command]
+                )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """The command of that name."""

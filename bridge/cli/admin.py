@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from bridge.cli.context import Command, Context
+from bridge.cli.context import Command, Context, Group
 from bridge.cli.tokens import base_url
 from bridge.login import new_login_token
 
 
-@click.group()
+@click.group(cls=Group)
 def admin() -> None:
     """The status page's door."""
 

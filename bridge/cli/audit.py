@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from bridge.cli import paper
-from bridge.cli.context import NEEDS_A_PERSON, Command, Context
+from bridge.cli.context import NEEDS_A_PERSON, Command, Context, Group
 from bridge.core.cells import csv_cell
 from bridge.core.wording import counted
 from bridge.store import audit as log
@@ -27,7 +27,7 @@ PROVES = (
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def audit() -> None:
     """The removal log and its hash chain."""
 

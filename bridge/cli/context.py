@@ -1,6 +1,6 @@
 """What every command shares: `--config` and `--data`, the settings, and a wired `Bridge` without the API key.
 
-A command is one function in a file of this folder and one line in `bridge.cli.COMMANDS`:
+A command is one function in a file of this folder and one line in `bridge.cli.SECTIONS`:
 
     @command()
     @click.argument("case_id", type=int)
@@ -32,6 +32,8 @@ NEEDS_A_PERSON = 1
 WRONG_USE = 2
 UNREACHABLE = 3
 DATA = Path("data")
+LONGEST_LINE = 200
+"""Characters of what a list of commands says of one: its whole first sentence."""
 
 
 class Context:
@@ -122,6 +124,16 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
+
+
+class Group(click.Group):
+    """Commands that belong together, listed with the whole first sentence of each."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What click does, which cuts each line short."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(LONGEST_LINE)) for name, each in found if each])
 
 
 def command(name: str | None = None, **settings: Any) -> Callable[[Callable[..., None]], Command]:

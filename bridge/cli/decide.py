@@ -7,7 +7,7 @@ import click
 from bridge import decisions
 from bridge.cli import paper
 from bridge.cli.cases import find
-from bridge.cli.context import Command, Context, command
+from bridge.cli.context import Command, Context, Group, command
 from bridge.core.wording import counted, utc
 from bridge.ports import Declined
 from bridge.store import contract, matters
@@ -125,7 +125,7 @@ def retry(context: Context, *, case_id: int, by: str, as_json: bool) -> None:
         paper.line(f"Case {case_id} is due now.", fg="green")
 
 
-@click.group()
+@click.group(cls=Group)
 def todo() -> None:
     """What only a person can do; `status` lists it."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +122,15 @@ def _from_here(path: Path) -> str:
 
 
 def _operator(_ctx: click.Context, _option: click.Parameter, value: str | None) -> str:
-    name = value if value is not None else os.environ.get("SUDO_USER") or os.environ.get("USER") or "operator"
-    name = name.strip()
+    name = (value if value is not None else _user()).strip()
     if not name or len(name) > MOST_NAME or printable(name) != name:
         raise click.BadParameter(f"a name of 1 to {MOST_NAME} visible characters is needed.")
     return name
+
+
+def _user() -> str:
+    """Whoever this machine says is at work, also where cron or a service leaves the environment empty."""
+    named = os.environ.get("SUDO_USER") or os.environ.get("USER")
+    with suppress(KeyError):  # a container may run as a user without a name
+        return named or pwd.getpwuid(os.getuid()).pw_name
+    return "operator"

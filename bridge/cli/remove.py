@@ -67,7 +67,10 @@ class Known:
 )
 @click.option("--at", metavar="TIME", help="Not before this time, such as 2026-12-01T18:00Z.")
 @click.option(
-    "--reason", type=click.Choice(list(Reason), case_sensitive=False), default=Reason.UNKNOWN, show_default=True
+    "--reason",
+    type=click.Choice(list(Reason), case_sensitive=False),
+    default=Reason.UNKNOWN,
+    help="For the record. [default: unknown]",
 )
 @click.option("--note", default="", metavar="TEXT", help="Your words, for the audit log.")
 @click.option("--emergency", is_flag=True, help="At once: no settling, no limit on how many, no successor needed.")

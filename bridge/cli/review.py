@@ -12,7 +12,7 @@ import structlog
 
 from bridge import review_sheet, reviewing
 from bridge.cli import looking, paper
-from bridge.cli.context import DONE, NEEDS_A_PERSON, Command, Context, shared_options
+from bridge.cli.context import DONE, NEEDS_A_PERSON, Command, Context, Group, shared_options
 from bridge.cli.review_formats import FORMATS, as_table
 from bridge.cli.targets import choose_target
 from bridge.core.reviewed import Code
@@ -28,7 +28,7 @@ MOST_LINES = 100_000
 """Line numbers in one range."""
 
 
-class Family(click.Group):
+class Family(Group):
     """A command that has others below it, and takes `--config` and `--data` like them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import paper
-from bridge.cli.context import Command, Context, command
+from bridge.cli.context import Command, Context, Group, command
 
 if TYPE_CHECKING:
     from bridge.config import Settings
@@ -158,9 +158,9 @@ def sandbox_server(state: Path, key_file: Path, link: int | None, listen: int) -
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def db() -> None:
-    """The store's schema and copies."""
+    """The store's schema."""
 
 
 @db.command(cls=Command)

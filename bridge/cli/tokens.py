@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import click
 
 from bridge.cli import connections, paper
-from bridge.cli.context import Command, Context
+from bridge.cli.context import Command, Context, Group
 from bridge.core.wording import ago, rfc3339, utc
 from bridge.ports import Declined
 from bridge.reading import DURATION, SECONDS
@@ -21,11 +21,11 @@ OPERATOR_NAME = re.compile(r"[\w.@-]{1,55}", re.ASCII)
 """With its prefix it fits the column of a token's owner."""
 
 
-@click.group()
+@click.group(cls=Group)
 def token() -> None:
-    """SCIM bearer tokens.
+    """Bearer tokens: an identity provider's for SCIM, an operator's for the API.
 
-    Shown once; two live ones are possible for each connection.
+    Shown once; two live ones are possible for each connection and each operator.
     """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.core.reviewed import PRESSING, Finding, Kind
+from bridge.core.reviewed import Finding, Kind
 from bridge.core.surroundings import Gap
 from bridge.core.wording import ago, counted, rfc3339, utc
 from bridge.reviewing import Current
@@ -41,7 +41,7 @@ class Sheet:
     @property
     def pressing(self) -> int:
         """How many lines should not wait for the next review."""
-        return sum(not PRESSING.isdisjoint(k.line.codes) and k.line.case_id is None for k in self.lines)
+        return sum(k.line.is_pressing for k in self.lines)
 
     @property
     def undecided(self) -> int:

@@ -147,6 +147,7 @@ class Photographer(Narrator):
             self._camera.take("phone", window=PHONE, is_whole=True)
             self._camera.take("case-return", "/cases/1", is_whole=True)
             self._camera.take("case-owner", "/cases/4", is_dark=True, is_whole=True)
+            self._camera.take("review", "/review")
             raise AllTaken
 
     def link(self, url: str) -> None:

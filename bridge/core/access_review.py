@@ -22,7 +22,7 @@ KEYS_UNSEEN = "PostHog's last log-in does not move when a personal API key is us
 
 
 def lines_of(evidence: Evidence, unused_after: timedelta = UNUSED_AFTER) -> tuple[Line, ...]:
-    """A line for every member, every invite and every removal outside the bridge, those with a pressing finding first.
+    """A line for every member, every invite and every removal outside the bridge, the pressing ones first.
 
     Members without a finding have a line, too: whoever reviews has to see that they were looked at.
     """
@@ -57,9 +57,9 @@ def blind_spots(evidence: Evidence, unused_after: timedelta = UNUSED_AFTER) -> t
     return tuple(found)
 
 
-def _order(line: Line) -> tuple[int, int, str, str]:
-    pressing = min((RANK[code] for code in line.codes), default=len(RANK))
-    return pressing, -line.level, line.email.lower(), line.key
+def _order(line: Line) -> tuple[bool, int, int, str, str]:
+    worst = min((RANK[code] for code in line.codes), default=len(RANK))
+    return not line.is_pressing, worst, -line.level, line.email.lower(), line.key
 
 
 def _of_member(evidence: Evidence, examined: Examined, unused_after: timedelta) -> Line:

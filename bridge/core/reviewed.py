@@ -200,3 +200,8 @@ class Line:
     def codes(self) -> tuple[Code, ...]:
         """What was found, in short."""
         return tuple(f.code for f in self.findings)
+
+    @property
+    def is_pressing(self) -> bool:
+        """Whether somebody should see to it without waiting for the next review: where a case is open it is seen to."""
+        return self.case_id is None and not PRESSING.isdisjoint(self.codes)

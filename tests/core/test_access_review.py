@@ -200,6 +200,17 @@ def test_pressing_lines_come_first_then_higher_levels_and_everybody_has_one():
     assert len(to_decide(found)) == 5
 
 
+def test_whoever_has_a_case_already_does_not_stand_before_those_whom_nobody_sees_to():
+    found = lines_of(
+        evidence(examined("leaving@example.com", GONE, case_id=5), examined("stranger@example.com", IMPORTED))
+    )
+
+    assert [(each.email, each.is_pressing) for each in found] == [
+        ("stranger@example.com", True),
+        ("leaving@example.com", False),
+    ]
+
+
 def test_a_removal_outside_the_bridge_is_a_line_that_nothing_can_take_away():
     removed = Removed(
         key="3",

@@ -97,7 +97,7 @@ class Checkout:
 
         began = time.monotonic()
         what = "what the bridge needs" + (" and what its tests need" if which == "dev" else "")
-        say("Setting up .venv with %s: once, some 20 seconds." % what)
+        say("Setting up .venv with %s: once, %s." % (what, "a minute" if which == "dev" else "some 20 seconds"))
         if was_interrupted or not self.is_usable():
             self.make()
         told = self.fill(which)

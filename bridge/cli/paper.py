@@ -22,6 +22,8 @@ from bridge.core.wording import printable
 
 NARROW, WIDE = 60, 100
 """Columns: text is wrapped within these, however wide the terminal is."""
+IS_INSTALLED = not (Path(__file__).parent.parent.parent / "pyproject.toml").is_file()
+"""From a wheel there is no checkout whose folder `python3 -m bridge` could be called in."""
 MOST_NAME = 100
 """Characters of an operator's name: the audit log's column holds 128 with its prefix."""
 
@@ -107,14 +109,22 @@ def program(context: Context) -> str:
     return spelled(context.config_file, None if context.data_dir == DATA else context.data_dir)
 
 
-def spelled(config_file: Path | None, data_dir: Path | None) -> str:
-    """The program with those choices, as seen from this folder; what would be found here anyway is left out."""
-    words = ["python3", "-m", "bridge"]
+def spelled(config_file: Path | None, data_dir: Path | None, *, is_installed: bool = IS_INSTALLED) -> str:
+    """The program with those choices, as seen from this folder; what would be found here anyway is left out.
+
+    Once installed it goes by its own name, and its files by their whole paths: a service's folder is no reader's.
+    """
+    words = ["posthog-bridge"] if is_installed else ["python3", "-m", "bridge"]
+    shown = _whole if is_installed else _from_here
     if config_file is not None and config_file.absolute() != Path("config.toml").absolute():
-        words += ["--config", _from_here(config_file)]
+        words += ["--config", shown(config_file)]
     if data_dir is not None and data_dir.absolute() != DATA.absolute():
-        words += ["--data", _from_here(data_dir)]
+        words += ["--data", shown(data_dir)]
     return shlex.join(words)
+
+
+def _whole(path: Path) -> str:
+    return str(path.absolute())
 
 
 def _from_here(path: Path) -> str:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 
-from bridge.cli import COMMANDS, HIDDEN, cli, run_command
+from bridge.cli import COMMANDS, HIDDEN, cli, paper, run_command
 
 FAMILIES = [name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli), name), click.Group)]
 
@@ -22,3 +24,18 @@ def test_every_command_is_listed_under_what_it_is_for(capsys):
 def test_no_list_of_commands_cuts_its_sentences_short(family, capsys):
     assert run_command([family, "--help"]) == 0
     assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_what_a_service_shows_can_be_typed_in_any_folder(monkeypatch):
+    monkeypatch.chdir("/")  # where systemd starts it
+    config, data = Path("/etc/posthog-bridge/config.toml"), Path("/var/lib/posthog-bridge")
+
+    told = paper.spelled(config, data, is_installed=True)
+    assert told == "posthog-bridge --config /etc/posthog-bridge/config.toml --data /var/lib/posthog-bridge"
+
+
+def test_in_a_checkout_paths_are_short(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+
+    assert paper.spelled(None, tmp_path / "data" / "demo", is_installed=False) == "python3 -m bridge --data data/demo"
+    assert paper.spelled(tmp_path / "config.toml", tmp_path / "data", is_installed=False) == "python3 -m bridge"

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -123,7 +122,7 @@ def _login_url(data_dir: Path, url: str) -> str:
 
 def shown(file: Path) -> str:
     """The path as a person wants to read it: from here, and the end of it when it is endless."""
-    path = str(file)
-    with suppress(ValueError):
-        path = str(file.relative_to(Path.cwd()))
+    here, path = Path.cwd(), str(file)
+    if here != Path(here.anchor) and file.is_relative_to(here):  # from `/`, where a service starts, all paths are whole
+        path = str(file.relative_to(here))
     return path if len(path) <= LONGEST_SHOWN else "…" + path[-LONGEST_SHOWN:]

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
+from bridge import run_file
 from bridge.cli import COMMANDS, HIDDEN, cli, paper, run_command
 
 FAMILIES = [name for name in COMMANDS if isinstance(cli.get_command(click.Context(cli), name), click.Group)]
@@ -34,8 +35,14 @@ def test_what_a_service_shows_can_be_typed_in_any_folder(monkeypatch):
     assert told == "posthog-bridge --config /etc/posthog-bridge/config.toml --data /var/lib/posthog-bridge"
 
 
+def test_what_a_service_says_of_a_folder_is_its_whole_path(monkeypatch):
+    monkeypatch.chdir("/")
+    assert run_file.shown(Path("/var/lib/posthog-bridge")) == "/var/lib/posthog-bridge"
+
+
 def test_in_a_checkout_paths_are_short(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    assert run_file.shown(tmp_path / "data") == "data"
 
     assert paper.spelled(None, tmp_path / "data" / "demo", is_installed=False) == "python3 -m bridge --data data/demo"
     assert paper.spelled(tmp_path / "config.toml", tmp_path / "data", is_installed=False) == "python3 -m bridge"

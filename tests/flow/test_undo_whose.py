@@ -144,7 +144,7 @@ def test_no_policy_invites_the_new_holder_of_an_address(db, clock, world):
     old = okta.create(IVAN, external_id="old")
     okta.deactivate(old)
     run_for(bridge, clock, minutes=2)
-    okta.change(old, user_name="ivan.p@example.com", emails=())
+    okta.change(old, user_name="ivan.p@example.com", body={})
     okta.create(IVAN, external_id="new")
     okta.activate(old)
     run_for(bridge, clock, minutes=5)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,11 +16,10 @@ from bridge.core.case import Case, CaseState, approver
 from bridge.core.events import IdentityEvent
 from bridge.core.evidence import StepDone
 from bridge.core.findings import Findings
-from bridge.core.organization import Level
 from bridge.core.plan import HoldCode, RemoveMember
 from bridge.core.policy import Policy
 from bridge.core.returns import Return
-from bridge.core.wording import counted, lasting
+from bridge.core.wording import counted
 from bridge.ports import Connection, QueueState
 from bridge.store import (
     audit,
@@ -33,10 +32,10 @@ from bridge.store import (
     inbox,
     matters,
     reach,
-    reminders,
     returns,
     targets,
     todos,
+    troubles,
 )
 from bridge.store import tables as t
 from bridge.store.audit import Kept
@@ -48,12 +47,7 @@ from bridge.store.matters import Matter
 from bridge.store.reach import Reach
 from bridge.store.targets import TargetState
 from bridge.store.todos import Todo
-
-LONG_PAUSE = timedelta(minutes=10)
-"""A target that is left alone for longer than this does not mend itself: somebody should look."""
-
-OVERDUE = timedelta(minutes=5)
-"""Work that lies for longer than this, at a target that nobody looks at, means that no worker runs."""
+from bridge.store.troubles import Trouble
 
 NO_HOLDS, REMOVES, OBSERVED = '%"holds":[]%', '%"do":"remove_member"%', '%"code":"observe_only"%'
 """How the stored plan says that nothing holds, that it ends a membership, that the bridge only observed.
@@ -105,14 +99,6 @@ class CaseView:
     """The person's last case, when that is another one and took them out."""
     key_email: str = ""
     """Whose API key the bridge works with at the target."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trouble:
-    """Something that is no case's own and does not mend itself."""
-
-    what: str
-    remedy: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,12 +163,6 @@ def status(
     known = set(tx.execute(select(t.targets.c.name)).scalars())
     states = tuple(targets.state(tx, name) for name in names if name in known)
     reached = reach.of_each(tx, connections.values())
-    unheard = [
-        Trouble(what=f"{name}: {what}.", remedy=remedy)
-        for name, each in reached.items()
-        for what, remedy in reach.troubles(each, now)
-    ]
-    reminded = [Trouble(what=r.what, remedy=r.remedy) for r in reminders.standing(tx) if r.target in names]
     return Status(
         at=now,
         cases={state.value: counts.get(state.value, 0) for state in CaseState},
@@ -194,7 +174,7 @@ def status(
         needs_a_person=needing_a_person(tx),
         batches=batches.waiting_batches(tx),
         matters=matters.gathered(tx, todos.todos(tx, only_urgent=True)),
-        troubles=(*_demotions(states, now), *_ownerless(states), *_troubles(tx, states, now), *unheard, *reminded),
+        troubles=troubles.standing(tx, states, reached, names, now),
         still_in=_still_in(tx),
     )
 
@@ -342,52 +322,6 @@ def _pauses(tx: Tx, case: Case, kept: Sequence[Kept]) -> list[Kept]:
         )
         for r in tx.execute(query)
     ]
-
-
-def _demotions(states: Iterable[TargetState], now: datetime) -> Iterable[Trouble]:
-    for state in states:
-        if state.key_demoted_at is not None:
-            yield Trouble(
-                what=f"The bridge's own account {state.key_email} is no owner of {state.name} any more since "
-                f"{lasting(now - state.key_demoted_at)}: it can take no owner out, and stand in for none.",
-                remedy="If none of you did this, treat it as an incident: somebody may be keeping a way in. An owner makes it "
-                "one again in PostHog, under Settings, Members.",
-            )
-
-
-def _ownerless(states: Iterable[TargetState]) -> Iterable[Trouble]:
-    """Told for as long as it lasts, whoever's hand it was."""
-    for state in states:
-        if state.human_owner_count == 0:
-            only = f": only the bridge's account {state.key_email} is one" if state.key_level == Level.OWNER else ""
-            yield Trouble(
-                what=f"No human is an owner of {state.name}{only}.",
-                remedy="Make a person owner in PostHog, under Settings, Members. Until then nobody can change billing or "
-                "make others owner, and the bridge has nobody to hand over to.",
-            )
-
-
-def _troubles(tx: Tx, states: Iterable[TargetState], now: datetime) -> Iterable[Trouble]:
-    for state in states:
-        if state.paused_since is not None and now - state.paused_since >= LONG_PAUSE:
-            yield Trouble(
-                what=f"Nothing can be done at {state.name} since {lasting(now - state.paused_since)}: "
-                f"{state.pause_reason}",
-                remedy="Run `check`, which says how to mend it. The bridge tries again by itself.",
-            )
-            continue
-        is_seen = state.looked_at is not None and now - state.looked_at < OVERDUE
-        late = tx.execute(
-            select(func.count(), func.min(t.cases.c.due_at)).where(
-                t.cases.c.target == state.name, t.cases.c.closed_at.is_(None), t.cases.c.due_at < now - OVERDUE
-            )
-        ).one()
-        if late[0] and not is_seen and state.paused_since is None:
-            yield Trouble(
-                what=f"{counted(late[0], 'case')} at {state.name} should have been looked at, the first "
-                f"{lasting(now - late[1])} ago, and no worker does it.",
-                remedy="Start `run`, or `worker` and `sweep`; if they run, read their log.",
-            )
 
 
 def _still_in(tx: Tx) -> int:

@@ -146,6 +146,9 @@ def run_command(arguments: list[str], context: Context | None = None) -> int:
     if arguments == ["--version"]:
         click.echo(_version())
         return DONE
+    if not all(_is_text(word) for word in arguments):
+        click.echo("One of the words is no UTF-8 text. Nothing was done.", err=True)
+        return WRONG_USE
     try:
         result: Any = cli.main(
             arguments,
@@ -168,6 +171,15 @@ def run_command(arguments: list[str], context: Context | None = None) -> int:
         click.echo(sentence, err=True)
         return status
     return result if isinstance(result, int) else DONE
+
+
+def _is_text(word: str) -> bool:
+    """Whether it can be printed and kept: Python hides bytes that are no text in what a shell hands over."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _from_click(error: BaseException) -> tuple[int, str] | None:

@@ -33,7 +33,7 @@ def audit() -> None:
 
 
 @audit.command(cls=Command)
-@click.option("--case", "case_id", type=int, help="Only this case's entries.")
+@click.option("--case", "case_id", type=paper.NUMBER, help="Only this case's entries.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.make_pass_decorator(Context, ensure=True)
 def export(context: Context, *, case_id: int | None, form: str) -> None:

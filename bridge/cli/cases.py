@@ -95,7 +95,7 @@ def cases(context: Context, *, state: tuple[str, ...], limit: int, as_json: bool
 
 
 @command()
-@click.argument("case_id", metavar="ID", type=int)
+@click.argument("case_id", metavar="ID", type=paper.NUMBER)
 @paper.json_option
 def case(context: Context, case_id: int, *, as_json: bool) -> None:
     """Shows one case with its plan and its story."""
@@ -138,7 +138,7 @@ def case(context: Context, case_id: int, *, as_json: bool) -> None:
 
 
 @command()
-@click.argument("case_id", metavar="ID", type=int)
+@click.argument("case_id", metavar="ID", type=paper.NUMBER)
 @paper.json_option
 def plan(context: Context, case_id: int, *, as_json: bool) -> None:
     """Shows what would be done for one case.

@@ -14,8 +14,8 @@ from bridge.store import contract, matters
 
 
 @command()
-@click.argument("case_id", metavar="[ID]", type=int, required=False)
-@click.option("--batch", type=int, help="Release this batch instead of one case.")
+@click.argument("case_id", metavar="[ID]", type=paper.NUMBER, required=False)
+@click.option("--batch", type=paper.NUMBER, help="Release this batch instead of one case.")
 @click.option("--only", metavar="ID,ID", help="With --batch: only these of its cases.")
 @click.option("--digest", required=True, help="The digest of what you saw: `plan ID` or `status` shows it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it is right to go on.")
@@ -59,8 +59,8 @@ def release(
 
 
 @command()
-@click.argument("case_id", metavar="[ID]", type=int, required=False)
-@click.option("--batch", type=int, help="Cancel this batch instead of one case.")
+@click.argument("case_id", metavar="[ID]", type=paper.NUMBER, required=False)
+@click.option("--batch", type=paper.NUMBER, help="Cancel this batch instead of one case.")
 @click.option("--only", metavar="ID,ID", help="With --batch: only these of its cases.")
 @click.option("--digest", help="With --batch: the digest of what you saw; `status` shows it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why the person is to be let be.")
@@ -113,7 +113,7 @@ def _tell_what_stays(context: Context, case_id: int) -> None:
 
 
 @command()
-@click.argument("case_id", metavar="ID", type=int)
+@click.argument("case_id", metavar="ID", type=paper.NUMBER)
 @paper.operator_option
 @paper.json_option
 def retry(context: Context, *, case_id: int, by: str, as_json: bool) -> None:
@@ -131,7 +131,7 @@ def todo() -> None:
 
 
 @todo.command(cls=Command)
-@click.argument("todo_ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.argument("todo_ids", metavar="ID...", type=paper.NUMBER, nargs=-1, required=True)
 @click.option("--answer", default="", metavar="TEXT", help="What was decided, and by whom; some to-dos ask for it.")
 @click.option("--alike", is_flag=True, help="And all that the status shows with it as one.")
 @paper.operator_option
@@ -163,7 +163,7 @@ def show(context: Context, *, todo_id: int) -> None:
 
 
 @todo.command(cls=Command)
-@click.argument("todo_id", metavar="ID", type=int)
+@click.argument("todo_id", metavar="ID", type=paper.NUMBER)
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
 def reopen(context: Context, *, todo_id: int, by: str) -> None:

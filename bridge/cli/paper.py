@@ -28,6 +28,10 @@ MOST_NAME = 100
 """Characters of an operator's name: the audit log's column holds 128 with its prefix."""
 
 
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""The number of a case, a batch, a to-do, a review or a token, as far as a database counts."""
+
+
 def width() -> int:
     """The columns to print in."""
     return min(WIDE, max(NARROW, shutil.get_terminal_size((WIDE, 24)).columns))

@@ -33,7 +33,7 @@ MARKS = {Verdict.YES: ("✓", "green"), Verdict.NOT_YET: ("…", "yellow"), Verd
 
 
 @command()
-@click.argument("case_id", metavar="[ID]", type=int, required=False)
+@click.argument("case_id", metavar="[ID]", type=paper.NUMBER, required=False)
 @click.option("--incident", is_flag=True, help="What the person did, by PostHog's activity log, instead of the record.")
 @click.option("--wait", type=click.IntRange(0), default=30, show_default=True, help="Seconds to wait for that log.")
 @click.option("--quarter", "named", metavar="2026Q4", help="All removals of a quarter.")
@@ -118,7 +118,7 @@ def _span(
         today = context.bridge().clock.now().astimezone(zone).date()
         end = date.fromisoformat(last) if last is not None else today
         return span_of(date.fromisoformat(first), end, zone, timezone)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -142,7 +142,7 @@ def _zone(name: str) -> tzinfo:
 
 
 @command()
-@click.argument("case_id", metavar="[ID]", type=int, required=False)
+@click.argument("case_id", metavar="[ID]", type=paper.NUMBER, required=False)
 @click.option(
     "--template", type=click.Choice(list(Template), case_sensitive=False), help="Make it one of these instead."
 )

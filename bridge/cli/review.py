@@ -130,7 +130,7 @@ def start(
 
 
 @review.command("show", cls=Command)
-@click.argument("number", metavar="R", type=int)
+@click.argument("number", metavar="R", type=paper.NUMBER)
 @format_options
 @click.make_pass_decorator(Context, ensure=True)
 def show(context: Context, *, number: int, how: str, shows_all: bool) -> None:
@@ -159,7 +159,7 @@ def list_(context: Context, *, target: str | None, as_json: bool) -> None:
 
 
 @review.command("keep", cls=Command)
-@click.argument("number", metavar="R", type=int)
+@click.argument("number", metavar="R", type=paper.NUMBER)
 @click.argument("lines", metavar="[LINE...]", nargs=-1)
 @click.option(
     "--only-found",
@@ -185,7 +185,7 @@ def keep(
 
 
 @review.command("remove", cls=Command)
-@click.argument("number", metavar="R", type=int)
+@click.argument("number", metavar="R", type=paper.NUMBER)
 @click.argument("lines", metavar="LINE...", nargs=-1, required=True)
 @click.option("--reason", default="", metavar="TEXT", help="Your words, for the audit log.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -210,7 +210,7 @@ def remove(context: Context, *, number: int, lines: tuple[str, ...], reason: str
 
 
 @review.command("sign", cls=Command)
-@click.argument("number", metavar="R", type=int)
+@click.argument("number", metavar="R", type=paper.NUMBER)
 @click.option("--digest", help="The digest of what you saw: `review show R` names it.")
 @click.option("--leave-open", default="", metavar="TEXT", help="Sign although lines are undecided, and say why.")
 @paper.operator_option
@@ -229,7 +229,7 @@ def sign(context: Context, *, number: int, digest: str | None, leave_open: str, 
 
 
 @review.command("drop", cls=Command)
-@click.argument("number", metavar="R", type=int)
+@click.argument("number", metavar="R", type=paper.NUMBER)
 @click.option("--reason", required=True, metavar="TEXT", help="Why it is not signed.")
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)

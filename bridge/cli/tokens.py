@@ -96,7 +96,7 @@ def list_(context: Context, *, connection: str | None, as_json: bool) -> None:
 
 
 @token.command(cls=Command)
-@click.argument("token_id", metavar="ID", type=int)
+@click.argument("token_id", metavar="ID", type=paper.NUMBER)
 @paper.operator_option
 @click.make_pass_decorator(Context, ensure=True)
 def revoke(context: Context, *, token_id: int, by: str) -> None:

@@ -20,10 +20,10 @@ MOST_SHOWN = 20
 
 
 @command()
-@click.argument("case_ids", metavar="[ID]...", type=int, nargs=-1)
-@click.option("--batch", type=int, help="Everybody of this batch who was removed.")
+@click.argument("case_ids", metavar="[ID]...", type=paper.NUMBER, nargs=-1)
+@click.option("--batch", type=paper.NUMBER, help="Everybody of this batch who was removed.")
 @click.option(
-    "--todo", "todo_id", type=int, help="Everybody about whom this to-do asks, and those shown with it as one."
+    "--todo", "todo_id", type=paper.NUMBER, help="Everybody about whom this to-do asks, and those shown with it as one."
 )
 @click.option("--reason", metavar="TEXT", help="Why they come back.")
 @click.option("--as-before", is_flag=True, help="At the level of before, though it is above member: you approve that.")

@@ -52,3 +52,32 @@ def test_an_opened_case_is_there_for_the_next_command(process):
     done = process("case", "1")
     assert done.returncode == 0
     assert "asked for the removal of a@example.com" in done.stdout
+
+
+HUGE = "99999999999999999999"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("case", HUGE),
+        ("undo", HUGE, "--reason", "x"),
+        ("undo", "--batch", HUGE, "--reason", "x"),
+        ("report", HUGE),
+        ("checklist", HUGE),
+        ("todo", "done", HUGE),
+        ("cancel", HUGE, "--reason", "x"),
+        ("release", "--batch", HUGE, "--digest", "x", "--reason", "x"),
+        ("review", "sign", HUGE),
+        ("audit", "export", "--case", HUGE),
+        ("report", "--from", "9999-12-31", "--to", "9999-12-31"),
+        ("cancel", "1", "--reason", "\udcff"),
+        ("close-way", "invite", "\udcff", "--yes"),
+        ("rehearse", "--email", "\udcff@example.com", "--yes"),
+    ],
+)
+def test_what_no_database_counts_and_no_terminal_prints_is_wrong_use(ran, words):
+    told = ran(*words)
+
+    assert told.status == 2
+    assert told.err

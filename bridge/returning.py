@@ -34,7 +34,9 @@ def go_on(this: Pass, found: Return) -> None:
         accounts = returns.accounts_of(tx, found.person_id, this.target)
     member = returns_of.joined(found, organization, accounts)
     waiting = returns_of.open_invite(found, organization)
-    if member is not None:
+    if member is not None and found.sent_at is None and member.user_uuid not in accounts:
+        _somebody_else(this, found, member)
+    elif member is not None:
         _welcome(this, found, member)
     elif waiting is not None and found.state is ReturnState.SENT:
         _keep(this, replace(found, due_at=this.bridge.clock.now() + returns_of.LOOK_EVERY))
@@ -103,6 +105,15 @@ def _expired(this: Pass, found: Return) -> None:
         f"{found.email} did not accept the invite (PostHog's last 3 days), or somebody cancelled it. `undo {found.case_id}` "
         "sends another.",
     )
+
+
+def _somebody_else(this: Pass, found: Return, member: Member) -> None:
+    """Before any invite of ours went out, another account is a member under that address: it is given nothing."""
+    now = this.bridge.clock.now()
+    told = f"{member.email} is a member already, with an account that is not known to be theirs"
+    after = replace(found, state=ReturnState.FAILED, trouble=told, due_at=None, ended_at=now)
+    _keep(this, after, "return.declined", {"account": member.user_uuid})
+    _ask(this, after, f"{told}: nobody was invited, and nothing was given. `link` the account if it is theirs.")
 
 
 def _welcome(this: Pass, found: Return, member: Member) -> None:

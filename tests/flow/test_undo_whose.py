@@ -9,7 +9,7 @@ from bridge.core.events import Reason, Subject
 from bridge.core.policy import OnReactivate
 from bridge.core.returns import ReturnState
 from bridge.ports import Declined
-from bridge.store import todos
+from bridge.store import returns, todos
 from tests.conftest import connect, run_for, wire
 from tests.faults import When, reset_after
 from tests.flow.test_undo import accept, all_returns, the_return, undo
@@ -135,6 +135,18 @@ def test_an_invite_never_goes_to_somebody_else_who_is_a_member_already(bridge, m
         undoing.prepare(bridge, [1], by="lea", reason="x", email=BEN)
 
     assert all_returns(bridge) == []
+
+
+def test_whoever_took_the_address_before_the_invite_went_out_is_given_nothing(bridge, world, maya, settle):
+    undo(bridge, 1, email=ELSEWHERE)
+    world.add_member(ELSEWHERE, 1)  # somebody else, before any worker came
+    settle(minutes=5)
+
+    assert the_return(bridge).state is ReturnState.FAILED
+    with bridge.db.read() as tx:
+        (asked,) = [t.text for t in todos.todos(tx) if t.kind.startswith("return:")]
+        assert returns.accounts_of(tx, 1, "main") == {world.account(MAYA).uuid}
+    assert "nobody was invited, and nothing was given" in asked
 
 
 def test_no_policy_invites_the_new_holder_of_an_address(db, clock, world):

@@ -89,7 +89,7 @@ def test_a_removal_for_later_waits(ran, bridge, world, settle):
         ((MAYA, "--at", "2026-11-01T18:00Z"), "is over"),
         ((MAYA, "--at", "9999-12-31T23:59:59-23:59"), "is no time such as"),
         (("a\x1b[2J@example.com",), "is not an address"),
-        (("a\udcff@example.com",), "is not an address"),
+        (("a\udcff@example.com",), "is no UTF-8 text"),
         ((MAYA, "--project", "../1"), "--project"),
         ((MAYA, "--at", "2026-12-01T18:00Z", "--emergency"), "leave out --at"),
         ((MAYA, "--reason", "because"), "is not one of 'terminated'"),

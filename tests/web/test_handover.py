@@ -47,7 +47,7 @@ def test_the_page_shows_the_checklist_and_what_was_found_in_short(admin, bridge,
     shown = words(page(admin, "/cases/1"))
 
     assert "Handover Before member Made 1 dashboard, 1 subscription End user 0 profiles" in shown
-    assert "Employee: open; 0 of 9 ticked by people" in shown
+    assert "Employee: open; 0 of 8 ticked by people" in shown
     assert "✓ The membership ended: PostHog answered 204." in shown
     assert "☐ Slack" in shown
     assert "python3 -m bridge checklist 1" in shown

@@ -464,3 +464,14 @@ def test_whoever_is_to_be_removed_comes_before_what_is_to_be_collected(bridge, o
     okta.deactivate(okta.create(MAYA))
     clock.advance(minutes=2)
     assert swept(bridge) == ["main"]
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_an_account_is_to_be_deactivated_where_the_target_is_self_hosted(bridge, asking, okta, settle, clock, is_own):
+    settings = {name: replace(t, is_self_hosted=is_own) for name, t in bridge.targets.items()}
+    okta.deactivate(okta.create(MAYA))
+    settle(minutes=2)
+    inquire(replace(asking, targets=settings), clock)
+
+    with bridge.db.read() as tx:
+        assert ("self_hosted_account" in {t.kind for t in todos.todos(tx, case_id=1)}) is is_own

@@ -12,12 +12,26 @@ from sqlalchemy import delete, insert, or_, select, update
 from bridge.core.checklist import Ask, Ticked
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
 
 REACTIVATED = "reactivated"
 """Asks about somebody who was taken out and is active again; once for each case."""
 RETURN = "return:"
 """Before a return's number: asks about somebody whom the invite did not bring back."""
 ASKS_ABOUT_COMING_BACK = or_(t.todos.c.kind == REACTIVATED, t.todos.c.kind.startswith(RETURN, autoescape=True))
+_SETTLE = Hot(
+    lambda person_id, target, done_by, done_at: (
+        update(t.todos)
+        .where(
+            ASKS_ABOUT_COMING_BACK,
+            t.todos.c.done_at.is_(None),
+            t.todos.c.case_id.in_(
+                select(t.cases.c.id).where(t.cases.c.person_id == person_id, t.cases.c.target == target)
+            ),
+        )
+        .values(done_at=done_at, done_by=done_by)
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +111,7 @@ def is_about_coming_back(todo: Todo) -> bool:
 
 def settle_coming_back(tx: Tx, person_id: int, target: str, by: str, now: datetime) -> None:
     """Say that it is decided whether the person comes back to the target."""
-    of_person = select(t.cases.c.id).where(t.cases.c.person_id == person_id, t.cases.c.target == target)
-    asked = (ASKS_ABOUT_COMING_BACK, t.todos.c.done_at.is_(None), t.todos.c.case_id.in_(of_person))
-    tx.execute(update(t.todos).where(*asked).values(done_at=now, done_by=by))
+    _SETTLE.run(tx, person_id=person_id, target=target, done_by=by, done_at=now)
 
 
 def untick(tx: Tx, todo_id: int) -> bool:

@@ -103,6 +103,12 @@ def test_a_chunked_body_is_a_body(entra, url):
     assert entra.get("/Users").json["totalResults"] == 1
 
 
+def test_requests_that_are_sent_at_once_are_answered_in_their_order(entra, url):
+    first = request(entra.token, f"GET {USERS} HTTP/1.1").replace(b"Connection: close", b"Connection: keep-alive")
+    reply = talk(url, first + request(entra.token, f"GET {USERS}/nobody HTTP/1.1"))
+    assert re.findall(rb"HTTP/1.1 (\d+)", reply) == [b"200", b"404"]
+
+
 @pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "BREW"])
 def test_a_method_that_scim_does_not_have_is_405_in_scim_form(entra, url, method):
     reply = talk(url, request(entra.token, f"{method} {USERS} HTTP/1.1"))

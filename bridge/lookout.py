@@ -19,6 +19,7 @@ from bridge.ports import BoundaryError, Bridge, ClaimLost, KeyOwner, Target, Una
 from bridge.store import (
     before_removal,
     cases,
+    claims,
     invites,
     members,
     outside,
@@ -212,7 +213,7 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
         is_leaving = any(c.is_whole for c in cases.open_of_person(tx, person, target))
         if not theirs or is_leaving or cases.was_let_be(tx, person, target):
             continue
-        claimed = people.claims(tx, target, connections, person, (), {m.user_uuid: m.address for m in theirs})
+        claimed = claims.of_others(tx, target, connections, person, (), {m.user_uuid: m.address for m in theirs})
         if all(m.user_uuid in claimed for m in theirs):
             continue
         standing = next(s for s in standings.of_person(tx, person, connections) if s.is_out)

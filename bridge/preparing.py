@@ -15,7 +15,7 @@ from bridge.core.events import address_key
 from bridge.core.evidence import StepDone
 from bridge.core.policy import Mode, OnReactivate, Policy
 from bridge.core.returns import Return, ReturnState
-from bridge.store import before_removal, cases, members, people, returns
+from bridge.store import before_removal, cases, claims, members, returns
 from bridge.store.db import Tx
 
 
@@ -47,7 +47,7 @@ def keep(tx: Tx, this: Return, now: datetime) -> Return:
 def others_claim(tx: Tx, this: Return, connections: Collection[str]) -> str:
     """Whose the invited address is by now, when it is somebody else's; else empty. `connections`: those to the target."""
     key = address_key(this.email)
-    return people.claims(tx, this.target, connections, this.person_id, {key}, {}).get(key, "")
+    return claims.of_others(tx, this.target, connections, this.person_id, {key}, {}).get(key, "")
 
 
 def others_account(tx: Tx, this: Return) -> str:

@@ -11,7 +11,7 @@ from bridge.core.organization import Level, Organization
 from bridge.core.planner import departing
 from bridge.core.policy import OnNoMatch, Policy
 from bridge.ports import Connection
-from bridge.store import cases, groups, people, scopes, standings, targets
+from bridge.store import cases, claims, groups, people, scopes, standings, targets
 from bridge.store.db import Tx
 from bridge.store.departures import departures
 
@@ -35,7 +35,9 @@ def gather(
     `granting`: connections whose groups may grant what a case about one project or role is about.
     """
     leaving = departures(tx, case.target, connections, organization, now + LATER)
-    mine = people.leaver_of(tx, case.target, connections, case.person_id)
+    # What an operator decided was about who the person was then: one record could be renamed into removing everybody.
+    decided_at = case.opened_at if case.is_operators else None
+    mine = people.leaver_of(tx, case.target, connections, case.person_id, decided_at=decided_at)
     matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
     said = standings.of_person(tx, case.person_id, connections)
     candidates = {*policy.successors}
@@ -44,7 +46,8 @@ def gather(
     touches_owner = case.is_whole and any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
     later = _union(d.accounts for p, d in leaving.items() if d.is_later and p != case.person_id)
-    gone = _union(d.accounts for d in leaving.values() if not d.is_later)
+    is_own = {case.person_id} if case.is_whole else set()
+    gone = _union(d.accounts for p, d in leaving.items() if not d.is_later and p not in is_own)
     if case.is_whole:
         gone |= departing(organization, [mine])
     if touches_owner:
@@ -61,7 +64,7 @@ def gather(
             s.canonical.split()[1] for s in steps if s.canonical.startswith("remove_member") and s.result == "done"
         ),
         is_left_out=case.released is None and cases.batch_is_decided(tx, case),
-        claimed=people.claims(
+        claimed=claims.of_others(
             tx,
             case.target,
             connections,

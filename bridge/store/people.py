@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
@@ -16,6 +15,9 @@ from bridge.core.returns import ReturnState
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
+
+BY_ADDRESS = "address"
+"""How an account was linked to somebody active: it has exactly their address."""
 
 _HAS_ID = Hot(
     lambda connection, external_id: select(t.identities.c.person_id).where(
@@ -63,7 +65,7 @@ def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
     for person, is_current in _by_address(tx, subject.addresses[0]):
         if _goes_by_another_id(tx, person, connection, subject.external_id):
             continue
-        if not is_current and _is_active_somewhere(tx, person):
+        if not is_current and is_active_somewhere(tx, person):
             continue
         return person
     return None
@@ -155,28 +157,34 @@ def note_record(
     )
 
 
-def leavers(tx: Tx, target: str, connections: Collection[str], chosen: Select[int]) -> dict[int, Leaver]:
+def leavers(
+    tx: Tx, target: str, connections: Collection[str], chosen: Select[int], *, decided_at: datetime | None = None
+) -> dict[int, Leaver]:
     """How each of the chosen people may be known in the target: linked accounts and every address ever seen.
 
     Addresses count only from the connections that speak for the target, from operators, and where an invite back went.
 
-    `chosen` selects person ids; a subquery, since hundreds may leave at once and every plan asks.
+    `chosen` selects person ids; a subquery, since hundreds may leave at once and every plan asks. `decided_at`: what a
+    source calls them only since then, and an account that was found by it, is asked about and never removed.
     """
     ids = set(tx.execute(chosen).scalars())
     theirs: dict[int, set[str]] = {p: set() for p in ids}
     dismissed: dict[int, set[str]] = {p: set() for p in ids}
     addresses: dict[int, set[str]] = {p: set() for p in ids}
     others: dict[int, set[str]] = {p: set() for p in ids}
-    linked = select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs).where(
-        t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen)
-    )
-    for person, uuid, is_theirs in tx.execute(linked):
-        (theirs if is_theirs else dismissed)[person].add(uuid)
-    named = select(t.identities.c.person_id, t.identities.c.kind, t.identities.c.value).where(
+    linked = select(t.accounts).where(t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen))
+    for row in tx.execute(linked):
+        is_new = decided_at is not None and row.how == BY_ADDRESS and row.linked_at > decided_at
+        if not is_new or not row.is_theirs:
+            (theirs if row.is_theirs else dismissed)[row.person_id].add(row.user_uuid)
+    named = select(t.identities).where(
         t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), speaks(connections)
     )
-    for person, kind, value in tx.execute(named):
-        (addresses if kind == "address" else others)[person].add(value)
+    for row in tx.execute(named):
+        is_sources = not row.connection.startswith("operator:")
+        is_new = decided_at is not None and is_sources and row.first_seen_at > decided_at
+        is_surely_theirs = row.kind == "address" and not is_new
+        (addresses if is_surely_theirs else others)[row.person_id].add(row.value)
     for person, email in tx.execute(_invited_to(target, chosen)):
         addresses[person].add(address_key(email))
     return {
@@ -202,76 +210,12 @@ def _invited_to(target: str, chosen: Select[int]) -> Select[int, str]:
     )
 
 
-def leaver_of(tx: Tx, target: str, connections: Collection[str], person_id: int) -> Leaver:
-    """How that one person may be known in the target."""
-    return leavers(tx, target, connections, select(t.people.c.id).where(t.people.c.id == person_id))[person_id]
-
-
-def claims(
-    tx: Tx,
-    target: str,
-    connections: Collection[str],
-    person_id: int,
-    addresses: Collection[str],
-    members: Mapping[str, str],
-) -> dict[str, str]:
-    """Which of the addresses and members are another person's now, and what to call that person.
-
-    `members`: accounts, each with its address. Another's who is active with it; else the latest holder's, whose own case
-    or peace then decides, not this one. To be linked to an account weighs more than to have had its address, so that it
-    is one person's: when each left it to the other, it was nobody's.
-    """
-    active: dict[str, str] = {}
-    seen: dict[str, dict[int, datetime]] = defaultdict(dict)
-    called: dict[int, str] = {}
-    rows = tx.execute(
-        select(t.identities, t.people.c.label)
-        .join(t.people, t.people.c.id == t.identities.c.person_id)
-        .where(
-            t.identities.c.kind == "address",
-            t.identities.c.value.in_({*addresses, *members.values()}),
-            speaks(connections),
-        )
-    ).all()
-    for row in sorted(rows, key=lambda row: row.last_seen_at):
-        seen[row.value][row.person_id] = row.last_seen_at
-        at = "" if row.connection.startswith("operator:") else f", in {row.connection}"
-        called[row.person_id] = f"{row.label}{at}"
-        if row.is_current and row.person_id != person_id:
-            active[row.value] = called[row.person_id]
-    has_now = {row.value for row in rows if row.is_current and row.person_id == person_id}
-    linked: dict[str, dict[int, datetime]] = defaultdict(dict)
-    for row in tx.execute(
-        select(t.accounts, t.people.c.label)
-        .join(t.people, t.people.c.id == t.accounts.c.person_id)
-        .where(t.accounts.c.target == target, t.accounts.c.user_uuid.in_(members), t.accounts.c.is_theirs)
-    ):
-        linked[row.user_uuid][row.person_id] = row.linked_at
-        called.setdefault(row.person_id, row.label)
-        if row.person_id != person_id and _is_active_somewhere(tx, row.person_id, connections):
-            active[row.user_uuid] = row.label
-    found = {a: active[a] for a in addresses if a in active}
-    for address in set(addresses) - has_now - active.keys():
-        if person_id in seen[address] and (later := _later(seen[address], person_id)):
-            found[address] = called[later]
-    for uuid, address in members.items():
-        whose = active.get(address) or active.get(uuid)
-        if not whose and address not in has_now:
-            latest = _later(linked[uuid] or seen[address], person_id)
-            whose = called[latest] if latest else None
-        if whose:
-            found[uuid] = whose
-        else:
-            found.pop(address, None)
-    return found
-
-
-def _later(held: Mapping[int, datetime], person_id: int) -> int | None:
-    """Who held it after the person did, or without them; the latest one."""
-    others = {who: when for who, when in held.items() if who != person_id}
-    latest = max(others, key=lambda who: (others[who], who), default=None)
-    is_later = latest is not None and (person_id not in held or held[latest] > held[person_id])
-    return latest if is_later else None
+def leaver_of(
+    tx: Tx, target: str, connections: Collection[str], person_id: int, *, decided_at: datetime | None = None
+) -> Leaver:
+    """How that one person may be known in the target; `decided_at` as for `leavers`."""
+    chosen = select(t.people.c.id).where(t.people.c.id == person_id)
+    return leavers(tx, target, connections, chosen, decided_at=decided_at)[person_id]
 
 
 def speaks(connections: Collection[str]) -> ColumnElement[bool]:
@@ -298,7 +242,7 @@ def unfit(tx: Tx, connections: Collection[str], addresses: Collection[str]) -> f
     found = set()
     for address in addresses:
         people = [person for person, _ in _by_address(tx, address)]
-        if people and not any(_is_active_somewhere(tx, p, connections) for p in people):
+        if people and not any(is_active_somewhere(tx, p, connections) for p in people):
             found.add(address)
     return frozenset(found)
 
@@ -358,7 +302,7 @@ def link_active(tx: Tx, target: str, connections: Collection[str], organization:
         if value in by_address and (person, by_address[value]) not in linked
     }
     for person, uuid in sorted(new):
-        link(tx, person, target, uuid, is_theirs=True, how="address", now=now)
+        link(tx, person, target, uuid, is_theirs=True, how=BY_ADDRESS, now=now)
     return len(new)
 
 
@@ -384,7 +328,8 @@ def _goes_by_another_id(tx: Tx, person_id: int, connection: str, external_id: st
     return bool(ids) and external_id not in ids
 
 
-def _is_active_somewhere(tx: Tx, person_id: int, connections: Collection[str] | None = None) -> bool:
+def is_active_somewhere(tx: Tx, person_id: int, connections: Collection[str] | None = None) -> bool:
+    """Whether some connection, or one of those, has the person active."""
     holds = [t.identities.c.person_id == person_id, t.identities.c.is_current]
     if connections is not None:
         holds.append(t.identities.c.connection.in_(connections))

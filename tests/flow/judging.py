@@ -19,7 +19,7 @@ from bridge.core.returns import ReturnState
 from bridge.ports import Bridge
 from bridge.sandbox import World
 from bridge.sandbox.records import ADMIN, OWNER
-from bridge.store import audit, cases, people, returns, standings, targets, todos, views
+from bridge.store import audit, cases, claims, people, returns, standings, targets, todos, views
 from bridge.store import tables as t
 from tests.players import all_cases
 
@@ -78,8 +78,6 @@ class Judge:
         self.heard_by_hook: set[int] = set()
         self.named: set[str] = set()
         """Addresses of everyone of whom a source or an operator ever said that they leave."""
-        self.told_to_go: set[int] = set()
-        """Whom operators named, by whatever address somebody had."""
         self.linked: set[str] = set()
         self.dismissed: set[int] = set()
         self.given_back: set[str] = set()
@@ -97,7 +95,7 @@ class Judge:
     def calls(self, name: str, who: int, address: str) -> None:
         self.current[name, who] = address
         self.called.setdefault(who, set()).add(address)
-        if who in self.told_to_go or any(is_out for (_, about), is_out in self.out.items() if about == who):
+        if any(is_out for (_, about), is_out in self.out.items() if about == who):
             self.named |= self.called[who]
 
     def heard(self, name: str, who: int, *, is_out: bool) -> None:
@@ -111,10 +109,9 @@ class Judge:
             self.named |= {address, *self.called.get(who, ())}
 
     def operator_named(self, address: str) -> None:
-        """An address names whoever has it now, as identity providers say; else whoever had it."""
+        """An address names whoever has it now, as identity providers say, else whoever had it; by the names of then."""
         has_it = {who for (_, who), now in self.current.items() if now == address}
         meant = has_it or {who for who, ever in self.called.items() if address in ever}
-        self.told_to_go |= meant
         self.named |= {address}.union(*(self.called[who] for who in meant))
 
     def operator_linked(self, uuid: str, who: int, *, is_theirs: bool) -> None:
@@ -252,7 +249,7 @@ class Judge:
                 theirs = leaver.accounts - leaver.dismissed
                 inside = {u for u, a in members.items() if u in theirs or (a in leaver.addresses - leaver.dismissed)}
                 inside -= leaver.dismissed
-                inside -= people.claims(tx, "main", connections, person, (), {u: members[u] for u in inside}).keys()
+                inside -= claims.of_others(tx, "main", connections, person, (), {u: members[u] for u in inside}).keys()
                 assert not inside or self.is_seen_to(tx, person), (leaver, inside)
             for who, addresses in self.called.items():
                 words = {is_out for (_, about), is_out in self.out.items() if about == who}

@@ -286,3 +286,17 @@ def test_an_account_is_one_persons_when_all_who_had_its_address_have_left(bridge
     assert not is_member(world, MAYA)
     assert not is_member(world, BEN)
     assert {c.state for c in all_cases(bridge)} == {CaseState.CLOSED}
+
+
+def test_a_record_that_is_renamed_after_an_operators_word_takes_no_other_account_with_it(bridge, world, okta, settle):
+    """What an operator decided was about who the person was then; who it may be now is shown, and asked about."""
+    decisions.remove(bridge, Subject(user_name=MAYA), "main", by="ada", reason=Reason.OTHER)
+    settle(minutes=2)
+    okta.change(okta.create(MAYA), user_name=BEN, body=work(BEN))
+    settle(hours=1)
+    assert codes(the_case(bridge)) == [HoldCode.AMBIGUOUS]
+    settle(hours=25)
+
+    assert not is_member(world, MAYA)
+    assert is_member(world, BEN)
+    assert the_case(bridge).state is CaseState.HELD  # until somebody says whose it is

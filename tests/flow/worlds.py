@@ -73,6 +73,7 @@ class Story:
         """Let one thing happen. A nested one happens inside a call, where the bridge cannot die a second time."""
         name, *details = (what,) if isinstance(what, str) else what
         self.acting = self.steady if is_nested else self.fragile
+        self.clock.advance(seconds=0.002)  # no two things happen at the very same moment
         try:
             getattr(self, "do_" + name.replace(" ", "_").replace("'", ""))(*details)
         except Stopped:

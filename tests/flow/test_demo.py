@@ -37,6 +37,8 @@ class Demo:
         self.folder = folder
         self._out = folder / "out"
         environ = os.environ | {"PYTHONPATH": str(PACKAGE), "XDG_RUNTIME_DIR": str(runtime), "COLUMNS": "80"}
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a `Run` was ended in this process before
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         with self._out.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bridge.cli", "demo", *arguments],

@@ -1,7 +1,8 @@
 """Inquiries: what is collected about a leaver after the removal, and never in its way.
 
-They have a job of their own, without the claim on the target: a pass rings for it, and the sweep where no pass comes. Whenever something is due that no worker takes, an inquiry
-is left where it is, and begun anew later. What cannot be had is tried again, later each time, and has a last word.
+They have a job of their own, without the claim on the target: a pass rings for it, and the sweep where no pass comes.
+Whenever something is due that no worker takes, an inquiry is left where it is, and begun anew later. What cannot be had is
+tried again, later each time, and has a last word.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 4.0
 TELL_SECONDS = 1.0
 """How often it is worth telling that requests are answered."""
 SHORT_BYTES = 18_000
-"""Answers up to this are sent by the thread that reads the sockets, head and body at once: 15 % less for each search."""
+"""Answers up to this are sent by the thread that reads the sockets, head and body at once: a seventh less for each search."""
 BACKLOG = 1_024
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PORT")
 

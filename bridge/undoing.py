@@ -81,7 +81,10 @@ def removed_in(bridge: Bridge, batch_id: int) -> list[int]:
 
 
 def asked_about(bridge: Bridge, todo_id: int) -> list[int]:
-    """The cases of everybody about whom the to-do asks whether they come back, and those shown with it as one. Raises `Declined`."""
+    """The cases of everybody about whom the to-do asks whether they come back, and of those shown with it as one.
+
+    Raises: `Declined`.
+    """
     with bridge.db.read() as tx:
         matter = matters.of(tx, todo_id)
     if matter is None:
@@ -169,6 +172,6 @@ def _refuse_others(bridge: Bridge, tx: Tx, this: Return, *, is_named: bool) -> N
     other = preparing.others_claim(tx, this, bridge.connections_of(this.target))
     if other and not is_named:
         raise Declined(
-            f"{said} now belongs to another active person ({other}).",
+            f"{said} now belongs to another person ({other}).",
             remedy="Name the person's address of today with --email; the same one, if both are one human.",
         )

@@ -1,6 +1,6 @@
 """Who else is leaving a target, as accounts of the members there: every plan asks, and hundreds may leave at once.
 
-May import: `core`, `tables` and what lies below them.
+May import: `cases`, `people` and what lies below them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Departure:
     accounts: set[str] = field(default_factory=set)
     """Members who are this person, by link or exact address."""
     linked: set[str] = field(default_factory=set)
-    """Those of them that are linked."""
+    """Those that are linked."""
 
 
 def departures(

@@ -46,8 +46,8 @@ def gather(
     touches_owner = case.is_whole and any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
     later = _union(d.accounts for p, d in leaving.items() if d.is_later and p != case.person_id)
-    is_own = {case.person_id} if case.is_whole else set()
-    gone = _union(d.accounts for p, d in leaving.items() if not d.is_later and p not in is_own)
+    own = {case.person_id} if case.is_whole else set()
+    gone = _union(d.accounts for p, d in leaving.items() if not d.is_later and p not in own)
     if case.is_whole:
         gone |= departing(organization, [mine])
     if touches_owner:

@@ -112,9 +112,7 @@ def test_the_account_that_accepted_an_invite_at_another_address_leaves_with_the_
 
 
 def test_nobody_is_given_what_another_person_of_the_same_address_had(world, bridge, namesake, settle):
-    with pytest.raises(
-        Declined, match=r"Case 1: ivan\.petrov@example\.com now belongs to another person"
-    ) as said:
+    with pytest.raises(Declined, match=r"Case 1: ivan\.petrov@example\.com now belongs to another person") as said:
         undo(bridge, 1, as_before=True)
 
     settle(minutes=2)

@@ -65,7 +65,7 @@ def status(context: Context, *, as_json: bool) -> None:
 @click.option(
     "--state", multiple=True, type=click.Choice(list(CaseState), case_sensitive=False), help="Only these; repeatable."
 )
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="The newest so many.")
+@click.option("--limit", type=paper.Number(1), default=200, show_default=True, help="The newest so many.")
 @paper.json_option
 def cases(context: Context, *, state: tuple[str, ...], limit: int, as_json: bool) -> None:
     """Lists cases, newest first."""

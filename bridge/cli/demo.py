@@ -52,7 +52,7 @@ SHORT_WATCH = {
 @command()
 @click.option("--once", is_flag=True, help="Compress the watch, check everything, and end: 0 when all is as it should.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port. [default: 0, a free one]")
+@click.option("--port", type=paper.Number(0, 65_535), default=0, help="Port. [default: 0, a free one]")
 def demo(context: Context, *, once: bool, host: str, port: int) -> None:
     """Shows in a sandbox what the bridge does: people leave in Okta and Entra ID, told as it happens.
 

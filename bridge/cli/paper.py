@@ -28,7 +28,13 @@ MOST_NAME = 100
 """Characters of an operator's name: the audit log's column holds 128 with its prefix."""
 
 
-NUMBER = click.IntRange(1, 2**63 - 1)
+class Number(click.IntRange):
+    """A whole number within bounds, both included. Said of what is none: "'x' is not a valid number"."""
+
+    name = "number"
+
+
+NUMBER = Number(1, 2**63 - 1)
 """The number of a case, a batch, a to-do, a review or a token, as far as a database counts."""
 
 

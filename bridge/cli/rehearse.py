@@ -28,7 +28,7 @@ MARKS = {Outcome.AS_BELIEVED: "ok", Outcome.DIFFERENT: "DIFF", Outcome.NOT_SEEN:
 @click.option("--email", metavar="ADDRESS", required=True, help="A throwaway address whose mail you can read.")
 @click.option("--throwaway", is_flag=True, help="The address may be a member already: that account is a throwaway.")
 @click.option(
-    "--wait", "minutes", type=click.IntRange(1, 120), default=15, show_default=True, help="Minutes to accept in."
+    "--wait", "minutes", type=paper.Number(1, 120), default=15, show_default=True, help="Minutes to accept in."
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @paper.operator_option

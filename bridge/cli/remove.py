@@ -63,7 +63,7 @@ class Known:
 )
 @click.option("--target", help="The organization. [default: the only one]")
 @click.option(
-    "--project", metavar="ID", type=click.IntRange(1, MOST_PROJECT), help="Only this project's access, by its number."
+    "--project", metavar="ID", type=paper.Number(1, MOST_PROJECT), help="Only this project's access, by its number."
 )
 @click.option("--at", metavar="TIME", help="Not before this time, such as 2026-12-01T18:00Z.")
 @click.option(

@@ -35,7 +35,7 @@ MARKS = {Verdict.YES: ("✓", "green"), Verdict.NOT_YET: ("…", "yellow"), Verd
 @command()
 @click.argument("case_id", metavar="[ID]", type=paper.NUMBER, required=False)
 @click.option("--incident", is_flag=True, help="What the person did, by PostHog's activity log, instead of the record.")
-@click.option("--wait", type=click.IntRange(0), default=30, show_default=True, help="Seconds to wait for that log.")
+@click.option("--wait", type=paper.Number(0), default=30, show_default=True, help="Seconds to wait for that log.")
 @click.option("--quarter", "named", metavar="2026Q4", help="All removals of a quarter.")
 @click.option("--from", "first", metavar="DAY", help="All removals from this day on, such as 2026-10-01 …")
 @click.option("--to", "last", metavar="DAY", help="… to the end of this day. [default: today]")

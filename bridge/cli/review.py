@@ -47,7 +47,7 @@ def format_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(cls=Family, invoke_without_command=True)
 @click.option("--target", help="The organization. [default: the only one]")
 @click.option(
-    "--unused-days", type=click.IntRange(1, 3650), metavar="N", help="Unused is who did not log in for so long."
+    "--unused-days", type=paper.Number(1, 3650), metavar="N", help="Unused is who did not log in for so long."
 )
 @click.option("--fresh", is_flag=True, help="Have PostHog looked at now, whatever the age of the last look.")
 @click.option(
@@ -92,7 +92,7 @@ def review(
 @review.command("start", cls=Command)
 @click.option("--target", help="The organization. [default: the only one]")
 @click.option(
-    "--unused-days", type=click.IntRange(1, 3650), metavar="N", help="Unused is who did not log in for so long."
+    "--unused-days", type=paper.Number(1, 3650), metavar="N", help="Unused is who did not log in for so long."
 )
 @click.option("--all", "asks_all", is_flag=True, help="Members without a finding need a decision, too.")
 @click.option(

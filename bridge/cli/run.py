@@ -27,7 +27,7 @@ LISTEN = click.option("--listen", type=int, default=None, hidden=True, help="Des
 
 def _address_options(function: Callable[..., Any]) -> Callable[..., Any]:
     host = click.option("--host", default=None, help="Address to listen on. [default: server.host, 127.0.0.1]")
-    port = click.option("--port", type=click.IntRange(0, 65_535), default=None, help="Port; 0 takes a free one.")
+    port = click.option("--port", type=paper.Number(0, 65_535), default=None, help="Port; 0 takes a free one.")
     return host(port(function))
 
 

@@ -46,3 +46,8 @@ def test_in_a_checkout_paths_are_short(monkeypatch, tmp_path):
 
     assert paper.spelled(None, tmp_path / "data" / "demo", is_installed=False) == "python3 -m bridge --data data/demo"
     assert paper.spelled(tmp_path / "config.toml", tmp_path / "data", is_installed=False) == "python3 -m bridge"
+
+
+def test_what_is_no_number_is_refused_in_words(capsys):
+    assert run_command(["undo", "abc"]) == 2
+    assert "'abc' is not a valid number." in capsys.readouterr().err

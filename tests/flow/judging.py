@@ -76,6 +76,8 @@ class Judge:
         self.current: dict[tuple[str, int], str] = {}
         self.out: dict[tuple[str, int], bool] = {}
         self.heard_by_hook: set[int] = set()
+        self.out_by_hook: set[int] = set()
+        """Of whom the hook ever said that they leave."""
         self.named: set[str] = set()
         """Addresses of everyone of whom a source or an operator ever said that they leave."""
         self.linked: set[str] = set()
@@ -95,7 +97,7 @@ class Judge:
     def calls(self, name: str, who: int, address: str) -> None:
         self.current[name, who] = address
         self.called.setdefault(who, set()).add(address)
-        if any(is_out for (_, about), is_out in self.out.items() if about == who):
+        if who in self.out_by_hook or any(is_out for (_, about), is_out in self.out.items() if about == who):
             self.named |= self.called[who]
 
     def heard(self, name: str, who: int, *, is_out: bool) -> None:
@@ -106,6 +108,7 @@ class Judge:
     def heard_late(self, who: int, address: str, *, is_out: bool) -> None:
         self.heard_by_hook.add(who)
         if is_out:
+            self.out_by_hook.add(who)
             self.named |= {address, *self.called.get(who, ())}
 
     def operator_named(self, address: str) -> None:

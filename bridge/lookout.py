@@ -44,6 +44,9 @@ LONGEST_PAUSE = timedelta(minutes=5)
 SOON = timedelta(minutes=2)
 """When a look around that ended for somebody who fell due is tried again."""
 
+ROOM_AFTER = timedelta(seconds=0.5)
+"""How long something may be due at another target without a worker before a look around makes room for it."""
+
 LONGEST_WISH = timedelta(hours=1)
 """The longest Retry-After that is honoured: PostHog's own throttle counts by the hour."""
 
@@ -123,7 +126,9 @@ def look_around(bridge: Bridge, target: str) -> None:
     def go_on() -> bool:
         nonlocal was_ended
         with bridge.db.read() as tx:
-            was_ended = was_ended or targets.is_due(tx, target, bridge.clock.now())
+            at = bridge.clock.now()
+            is_needed = not bridge.targets.keys().isdisjoint(targets.due(tx, at - ROOM_AFTER))
+            was_ended = was_ended or is_needed or targets.is_due(tx, target, at)
         return not was_ended
 
     seen = None

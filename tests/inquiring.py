@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bridge import inquiries, reconcile
 from bridge.core.surroundings import Deeds, LeftBehind
 
 
@@ -44,3 +45,9 @@ class Telling:
         self.asked.append((what, about))
         if self.trouble is not None:
             raise self.trouble
+
+
+def inquire(bridge, target: str = "main") -> None:
+    """What workers do in a quiet moment: who is due first, and then what is to be collected."""
+    reconcile.run_pass(bridge, target)
+    inquiries.run(bridge, target)

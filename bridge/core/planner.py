@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from bridge.core.case import Case
 from bridge.core.considered import Considered, Facts, Leaver
@@ -80,6 +81,7 @@ def departing(organization: Organization, leavers: Iterable[Leaver]) -> frozense
     return frozenset(found & {m.user_uuid for m in organization.members})
 
 
+@lru_cache(maxsize=50_000)
 def look_alike_key(address: str) -> str:
     """What two addresses share when a human would take them for the same person's: no tag, no dots, folded.
 

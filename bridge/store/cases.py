@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, or_, select, update
 
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
@@ -38,6 +38,28 @@ _OPEN = Hot(
     )
 )
 _STEPS = Hot(lambda case_id: select(t.steps).where(t.steps.c.case_id == case_id).order_by(t.steps.c.id))
+_BEGIN = Hot(
+    lambda: insertion(
+        t.steps, "case_id", "target", "canonical", "says", "is_removal", "was_approved", "started_at", "result"
+    ).returning(t.steps.c.id)
+)
+_END = Hot(
+    lambda step_id, result, status, ended_at: (
+        update(t.steps).where(t.steps.c.id == step_id).values(result=result, status=status, ended_at=ended_at)
+    )
+)
+_UNSETTLED = Hot(
+    lambda case_id: select(t.steps.c.id, t.steps.c.canonical, t.steps.c.says, t.steps.c.started_at).where(
+        t.steps.c.case_id == case_id, or_(t.steps.c.result == "sent", t.steps.c.result == "lost")
+    )
+)
+_DONE = Hot(
+    lambda case_id, since: select(t.steps.c.canonical, t.steps.c.ended_at).where(
+        t.steps.c.case_id == case_id,
+        or_(t.steps.c.result == "done", t.steps.c.result == "gone"),
+        t.steps.c.ended_at > since,
+    )
+)
 
 
 def insert_case(tx: Tx, case: Case) -> Case:
@@ -95,10 +117,7 @@ def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = (
 
 def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
     """Steps whose answer was never seen: (number, canonical text, words, when it was sent)."""
-    query = select(t.steps.c.id, t.steps.c.canonical, t.steps.c.says, t.steps.c.started_at).where(
-        t.steps.c.case_id == case_id, t.steps.c.result.in_(("sent", "lost"))
-    )
-    return [(n, canonical, says, at) for n, canonical, says, at in tx.execute(query)]
+    return [tuple(row) for row in _UNSETTLED.rows(tx, case_id=case_id)]
 
 
 def removed_accounts(tx: Tx, target: str) -> frozenset[str]:
@@ -165,24 +184,23 @@ def found(tx: Tx, query: Select[*tuple[Any, ...]]) -> list[Case]:
 
 def begin_step(tx: Tx, case: Case, step: Step, now: datetime) -> int:
     """Keep that the step is about to be sent: after a crash the record shows what may have happened."""
-    result = tx.execute(
-        insert(t.steps).values(
-            case_id=case.id,
-            target=case.target,
-            canonical=step.canonical,
-            says=step.says,
-            is_removal=isinstance(step, RemoveMember),
-            was_approved=case.is_approved_for([step]) or case.is_emergency,
-            started_at=now,
-            result="sent",
-        )
+    number = _BEGIN.value(
+        tx,
+        case_id=case.id,
+        target=case.target,
+        canonical=step.canonical,
+        says=step.says,
+        is_removal=isinstance(step, RemoveMember),
+        was_approved=case.is_approved_for([step]) or case.is_emergency,
+        started_at=now,
+        result="sent",
     )
-    return int(result.inserted_primary_key[0])  # type: ignore[index]
+    return int(number)
 
 
 def end_step(tx: Tx, step_id: int, *, result: str, status: int | None, now: datetime) -> None:
     """Keep how the step was answered: see `StepDone`."""
-    tx.execute(update(t.steps).where(t.steps.c.id == step_id).values(result=result, status=status, ended_at=now))
+    _END.run(tx, step_id=step_id, result=result, status=status, ended_at=now)
 
 
 def steps_of(tx: Tx, case_id: int) -> list[StepDone]:
@@ -211,10 +229,7 @@ def _step_done(row: Any) -> StepDone:
 
 def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
     """The steps of the case that were answered with success, or with "not there", since then."""
-    query = select(t.steps.c.canonical, t.steps.c.ended_at).where(
-        t.steps.c.case_id == case_id, t.steps.c.result.in_(("done", "gone")), t.steps.c.ended_at > since
-    )
-    return tuple(Done(canonical=canonical, at=at) for canonical, at in tx.execute(query))
+    return tuple(Done(canonical=row.canonical, at=row.ended_at) for row in _DONE.rows(tx, case_id=case_id, since=since))
 
 
 def own_removals_since(tx: Tx, target: str, since: datetime) -> int:

@@ -33,6 +33,11 @@ FORMER_FOR = timedelta(days=400)
 """How long those who are members no more are kept: a year and what an auditor needs to ask about it."""
 
 _KEPT = Hot(lambda target: select(t.members).where(t.members.c.target == target).order_by(t.members.c.address_key))
+_NOT_FORMER = Hot(
+    lambda target, user_uuid: delete(t.former_members).where(
+        t.former_members.c.target == target, t.former_members.c.user_uuid == user_uuid
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,14 +140,20 @@ def part_with(
     """Keep those who are gone apart, before `keep` forgets them; `access`: what each account had, as far as is known."""
     if not gone:
         return
-    seen_at = as_of(tx, target)
-    for member in kept(tx, target):
-        if member.user_uuid not in gone:
-            continue
-        mine = (t.former_members.c.target == target, t.former_members.c.user_uuid == member.user_uuid)
-        tx.execute(delete(t.former_members).where(*mine))
-        more = {"seen_at": seen_at, "gone_at": now, "access": dict(access.get(member.user_uuid, {}))}
-        tx.execute(insert(t.former_members).values({**_row(target, member), **more}))
+    seen_at, them = as_of(tx, target), frozenset(gone)
+    rows = [
+        {
+            **_row(target, member),
+            "seen_at": seen_at,
+            "gone_at": now,
+            "access": dict(access.get(member.user_uuid, {})),
+        }
+        for member in kept(tx, target)
+        if member.user_uuid in them
+    ]
+    if rows:
+        _NOT_FORMER.run_each(tx, rows)
+        tx.execute(insert(t.former_members), rows)
     tx.execute(delete(t.former_members).where(t.former_members.c.gone_at < now - FORMER_FOR))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
 from bridge.core.considered import Leaver
 from bridge.core.events import Subject, address_key
@@ -48,6 +48,12 @@ _CREATE = Hot(lambda: insertion(t.people).returning(t.people.c.id))
 _RELABEL = Hot(
     lambda person_id, new: update(t.people).where(t.people.c.id == person_id, t.people.c.label != new).values(label=new)
 )
+_ACCOUNT = Hot(
+    lambda person_id, target, user_uuid: select(t.accounts.c.is_theirs).where(
+        t.accounts.c.person_id == person_id, t.accounts.c.target == target, t.accounts.c.user_uuid == user_uuid
+    )
+)
+_LINK = Hot(lambda: insertion(t.accounts))
 
 
 def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
@@ -249,18 +255,12 @@ def unfit(tx: Tx, connections: Collection[str], addresses: Collection[str]) -> f
 
 def link(tx: Tx, person_id: int, target: str, user_uuid: str, *, is_theirs: bool, how: str, now: datetime) -> bool:
     """Say that the account is the person's, or is not. True when that is new."""
-    row = tx.execute(
-        select(t.accounts).where(
-            t.accounts.c.person_id == person_id, t.accounts.c.target == target, t.accounts.c.user_uuid == user_uuid
-        )
-    ).one_or_none()
+    row = _ACCOUNT.first(tx, person_id=person_id, target=target, user_uuid=user_uuid)
     if row is not None and row.is_theirs == is_theirs:
         return False
     if row is None:
-        tx.execute(
-            insert(t.accounts).values(
-                person_id=person_id, target=target, user_uuid=user_uuid, is_theirs=is_theirs, how=how, linked_at=now
-            )
+        _LINK.run(
+            tx, person_id=person_id, target=target, user_uuid=user_uuid, is_theirs=is_theirs, how=how, linked_at=now
         )
     else:
         tx.execute(
@@ -301,8 +301,8 @@ def link_active(tx: Tx, target: str, connections: Collection[str], organization:
         for person, value in tx.execute(current)
         if value in by_address and (person, by_address[value]) not in linked
     }
-    for person, uuid in sorted(new):
-        link(tx, person, target, uuid, is_theirs=True, how=BY_ADDRESS, now=now)
+    how = {"target": target, "is_theirs": True, "how": BY_ADDRESS, "linked_at": now}
+    _LINK.run_each(tx, [{"person_id": person, "user_uuid": uuid, **how} for person, uuid in sorted(new)])
     return len(new)
 
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from bridge import decisions, inquiries
+from bridge import decisions
 from bridge.core.events import Reason, Subject
 from bridge.core.findings import Progress, Topic
 from bridge.core.policy import Mode
 from bridge.core.surroundings import Deed, Resource
 from bridge.store import findings
 from tests.conftest import run_for
-from tests.inquiring import Telling
+from tests.inquiring import Telling, inquire
 from tests.players import GRACE, MAYA
 
 
@@ -25,7 +25,7 @@ def gone(bridge, okta, settle, clock):
     made = Resource(kind="dashboards", project_id=1, resource_id="7", name="Revenue", path="/project/1/dashboard/7")
     telling = Telling(bridge.remote("main"), resources=(made,))
     clock.advance(minutes=6)
-    inquiries.run(replace(bridge, remote=lambda _name: telling), "main")
+    inquire(replace(bridge, remote=lambda _name: telling))
 
 
 def test_the_record_is_printed_and_is_json_too(ran, gone):
@@ -149,7 +149,7 @@ def fired(bridge, settle, clock):
         at=clock.now() - timedelta(days=2), activity="exported", scope="Insight", item_id="1", name="All users"
     )
     telling = Telling(bridge.remote("main"), rows=(exported,))
-    inquiries.run(replace(bridge, remote=lambda _name: telling), "main")
+    inquire(replace(bridge, remote=lambda _name: telling))
 
 
 def test_the_incident_report_is_printed_and_is_json_too(ran, fired):
@@ -176,7 +176,7 @@ def test_of_somebody_who_was_not_removed_no_log_is_read(ran, okta):
 
 def test_a_log_that_has_come_is_shown_without_waiting_longer(ran, gone, bridge, monkeypatch):
     telling = Telling(bridge.remote("main"))
-    workers = threading.Timer(0.2, lambda: inquiries.run(replace(bridge, remote=lambda _name: telling), "main"))
+    workers = threading.Timer(0.2, lambda: inquire(replace(bridge, remote=lambda _name: telling)))
     workers.start()
 
     assert "**0 actions**" in ran("report", "1", "--incident", "--wait", "20").out

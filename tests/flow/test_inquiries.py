@@ -18,6 +18,7 @@ from bridge.core.surroundings import Deed, Gap, Grant, Project, Resource, Seat, 
 from bridge.ports import Unavailable, Unexpected
 from bridge.store import cases, checklists, findings, surroundings, targets, todos
 from tests.inquiring import Telling
+from tests.inquiring import inquire as in_a_quiet_moment
 from tests.players import GRACE, IVAN, MAYA, audited, deactivate_many, the_case
 
 DASHBOARD = Resource(
@@ -42,7 +43,7 @@ def found(bridge, case_id: int = 1):
 
 def inquire(bridge, clock, **later) -> None:
     clock.advance(**(later or {"minutes": 6}))
-    inquiries.run(bridge, "main")
+    in_a_quiet_moment(bridge)
 
 
 def test_what_a_leaver_made_is_listed_after_the_removal_and_its_digest_is_audited(bridge, asking, okta, settle, clock):
@@ -195,15 +196,19 @@ def test_a_mistake_of_ours_in_an_inquiry_pauses_no_target(bridge, asking, tellin
         assert cases.find(tx, 2).removed_at is not None
 
 
-def test_an_inquiry_makes_room_when_something_is_due_that_no_worker_takes(
-    bridge, asking, telling, okta, settle, clock, monkeypatch
+def test_an_inquiry_makes_room_when_something_falls_due_that_no_worker_takes(
+    bridge, asking, telling, okta, settle, clock
 ):
     goes_on = threading.Event()
-    telling.left_behind = lambda _member, _now: goes_on.wait(20)
-    monkeypatch.setattr(inquiries, "NEEDED_SECONDS", 0.3)
+
+    def meanwhile(_member, _now):
+        okta.deactivate(okta.create("ben.oduya@example.com"))
+        clock.advance(minutes=2)
+        goes_on.wait(20)
+
+    telling.left_behind = meanwhile
     okta.deactivate(okta.create(MAYA))
     settle(minutes=2)
-    okta.deactivate(okta.create("ben.oduya@example.com"))
     inquire(asking, clock)
     goes_on.set()
 
@@ -212,6 +217,28 @@ def test_an_inquiry_makes_room_when_something_is_due_that_no_worker_takes(
     assert row.attempts == 0
     with bridge.db.read() as tx:
         assert findings.is_wanted(tx, "main", clock.now())
+
+
+def test_many_short_inquiries_make_room_as_a_long_one_does(bridge, asking, telling, okta, settle, clock):
+    def another_leaves():
+        okta.deactivate(okta.create("ben.oduya@example.com"))
+        clock.advance(minutes=2)
+        return (), ()
+
+    telling.tracked = lambda _email: another_leaves()
+    for address in (MAYA, GRACE):
+        okta.deactivate(okta.create(address))
+    settle(minutes=2)
+    inquire(asking, clock)
+
+    rows = [row for case_id in (1, 2) for row in found(bridge, case_id).rows]
+    assert Progress.WANTED in {row.progress for row in rows}
+    assert [what for what, _ in telling.asked].count("left_behind") < 2
+
+    telling.tracked = lambda _email: ((), ())
+    inquire(asking, clock)
+    rows = [row for case_id in (1, 2) for row in found(bridge, case_id).rows]
+    assert {row.progress for row in rows} == {Progress.KEPT}
 
 
 def test_a_list_that_ended_early_is_kept_and_asked_for_again_within_the_day(
@@ -236,6 +263,7 @@ def test_two_workers_never_inquire_at_one_target_at_once(bridge, okta, settle, c
     okta.deactivate(okta.create(MAYA))
     settle(minutes=2)
     clock.advance(minutes=5)
+    reconcile.run_pass(bridge, "main")
     inquiries._open(bridge, "main")
     clock.advance(minutes=5)
     with bridge.db.write() as tx:

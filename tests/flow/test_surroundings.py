@@ -70,6 +70,24 @@ def test_whoever_is_due_goes_first_and_ends_a_look_around_that_has_begun(bridge,
     assert kept(bridge).surroundings is not None
 
 
+def test_a_look_around_makes_room_for_another_target_that_no_worker_takes(bridge, clock, transport):
+    run_for(bridge, clock, seconds=1)
+    before = kept(bridge)
+    bridge = replace(bridge, targets={**bridge.targets, "other": bridge.targets["main"]})
+    clock.advance(hours=1)
+    with bridge.db.write() as tx:
+        targets.ensure(tx, ["other"])
+        targets.want_look(tx, "other", clock.now())
+    transport.inject(When(path="/domains/"), faults.meanwhile(lambda: clock.advance(seconds=1)))
+
+    lookout.look_around(bridge, "main")
+
+    assert transport.sent[-1].url.path.endswith("/domains/")
+    assert kept(bridge).surroundings == before.surroundings
+    with bridge.db.read() as tx:
+        assert "main" in surroundings.due(tx, clock.now() + lookout.SOON)
+
+
 @pytest.mark.parametrize("fault", [faults.html(502), faults.throttled(retry_after_seconds=600), faults.reset_before()])
 def test_a_failure_is_a_gap_and_never_pauses_the_target(bridge, clock, transport, fault):
     def only_the_organization(request, forward):

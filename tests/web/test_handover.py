@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from werkzeug.test import Client
 
-from bridge import decisions, inquiries, login
+from bridge import decisions, login
 from bridge.core.checklist import Template
 from bridge.core.surroundings import Resource
 from bridge.store import todos
 from bridge.web import create_app
-from tests.inquiring import Telling
+from tests.inquiring import Telling, inquire
 from tests.players import MAYA, Idp
 from tests.web.test_admin import LOCAL, page, words
 
@@ -40,7 +40,7 @@ def gone(bridge, okta, settle, clock):
     )
     telling = Telling(bridge.remote("main"), resources=(made, replace(made, kind="dashboards", note="")))
     clock.advance(minutes=6)
-    inquiries.run(replace(bridge, remote=lambda _name: telling), "main")
+    inquire(replace(bridge, remote=lambda _name: telling))
 
 
 def test_the_page_shows_the_checklist_and_what_was_found_in_short(admin, bridge, gone):

@@ -31,6 +31,16 @@ _SAVE = Hot(
         .values({column.name: bindparam(column.name) for column in t.cases.columns if column.name not in _FIXED})
     )
 )
+_DUE = Hot(
+    lambda target, now, most: (
+        select(t.cases.c.id)
+        .where(t.cases.c.target == target, t.cases.c.closed_at.is_(None), t.cases.c.due_at <= now)
+        .order_by(
+            t.cases.c.is_emergency.desc(), t.cases.c.state == CaseState.WATCHING.value, t.cases.c.due_at, t.cases.c.id
+        )
+        .limit(most)
+    )
+)
 _FIND = Hot(lambda case_id: select(t.cases).where(t.cases.c.id == case_id))
 _OPEN = Hot(
     lambda person_id: (
@@ -51,6 +61,15 @@ _END = Hot(
 _UNSETTLED = Hot(
     lambda case_id: select(t.steps.c.id, t.steps.c.canonical, t.steps.c.says, t.steps.c.started_at).where(
         t.steps.c.case_id == case_id, or_(t.steps.c.result == "sent", t.steps.c.result == "lost")
+    )
+)
+_REMOVALS = Hot(
+    lambda target, since: select(func.count(t.steps.c.canonical.distinct()).label("number")).where(
+        t.steps.c.target == target,
+        t.steps.c.is_removal,
+        or_(t.steps.c.result == "done", t.steps.c.result == "sent", t.steps.c.result == "lost"),
+        ~t.steps.c.was_approved,
+        t.steps.c.started_at > since,
     )
 )
 _DONE = Hot(
@@ -98,21 +117,11 @@ def people_leaving(target: str) -> Select[int]:
 
 def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = ()) -> Case | None:
     """The due case that comes first: emergencies, then removals to come, then looks; then by due time."""
-    query = (
-        select(t.cases)
-        .where(
-            t.cases.c.target == target,
-            t.cases.c.closed_at.is_(None),
-            t.cases.c.due_at <= now,
-            t.cases.c.id.not_in(list(leaving_out)),
-        )
-        .order_by(
-            t.cases.c.is_emergency.desc(), t.cases.c.state == CaseState.WATCHING.value, t.cases.c.due_at, t.cases.c.id
-        )
-        .limit(1)
-    )
-    row = tx.execute(query).one_or_none()
-    return None if row is None else _case(row)
+    out = frozenset(leaving_out)
+    for row in _DUE.rows(tx, target=target, now=now, most=len(out) + 1):
+        if row.id not in out:
+            return find(tx, row.id)
+    return None
 
 
 def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
@@ -234,14 +243,7 @@ def done_since(tx: Tx, case_id: int, since: datetime) -> tuple[Done, ...]:
 
 def own_removals_since(tx: Tx, target: str, since: datetime) -> int:
     """How many people were removed since then, or perhaps were, by nobody's decision but the policy's."""
-    query = select(func.count(t.steps.c.canonical.distinct())).where(
-        t.steps.c.target == target,
-        t.steps.c.is_removal,
-        t.steps.c.result.in_(("done", "sent", "lost")),
-        ~t.steps.c.was_approved,
-        t.steps.c.started_at > since,
-    )
-    return int(tx.execute(query).scalar_one())
+    return int(_REMOVALS.value(tx, target=target, since=since))
 
 
 def note_check(tx: Tx, case_id: int, result: str, now: datetime) -> None:

@@ -11,6 +11,22 @@ from sqlalchemy import select
 from bridge.store import people
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
+
+_HOLDERS = Hot(
+    lambda address: (
+        select(t.identities, t.people.c.label)
+        .join(t.people, t.people.c.id == t.identities.c.person_id)
+        .where(t.identities.c.kind == "address", t.identities.c.value == address)
+    )
+)
+_LINKED = Hot(
+    lambda target, user_uuid: (
+        select(t.accounts, t.people.c.label)
+        .join(t.people, t.people.c.id == t.accounts.c.person_id)
+        .where(t.accounts.c.target == target, t.accounts.c.user_uuid == user_uuid, t.accounts.c.is_theirs)
+    )
+)
 
 
 def of_others(
@@ -30,15 +46,12 @@ def of_others(
     active: dict[str, str] = {}
     seen: dict[str, dict[int, datetime]] = defaultdict(dict)
     called: dict[int, str] = {}
-    rows = tx.execute(
-        select(t.identities, t.people.c.label)
-        .join(t.people, t.people.c.id == t.identities.c.person_id)
-        .where(
-            t.identities.c.kind == "address",
-            t.identities.c.value.in_({*addresses, *members.values()}),
-            people.speaks(connections),
-        )
-    ).all()
+    rows = [
+        row
+        for address in {*addresses, *members.values()}
+        for row in _HOLDERS.rows(tx, address=address)
+        if people.counts(row.connection, connections)
+    ]
     for row in sorted(rows, key=lambda row: row.last_seen_at):
         seen[row.value][row.person_id] = row.last_seen_at
         at = "" if row.connection.startswith("operator:") else f", in {row.connection}"
@@ -47,11 +60,7 @@ def of_others(
             active[row.value] = called[row.person_id]
     has_now = {row.value for row in rows if row.is_current and row.person_id == person_id}
     linked: dict[str, dict[int, datetime]] = defaultdict(dict)
-    for row in tx.execute(
-        select(t.accounts, t.people.c.label)
-        .join(t.people, t.people.c.id == t.accounts.c.person_id)
-        .where(t.accounts.c.target == target, t.accounts.c.user_uuid.in_(members), t.accounts.c.is_theirs)
-    ):
+    for row in [row for uuid in members for row in _LINKED.rows(tx, target=target, user_uuid=uuid)]:
         linked[row.user_uuid][row.person_id] = row.linked_at
         called.setdefault(row.person_id, row.label)
         if row.person_id != person_id and people.is_active_somewhere(tx, row.person_id, connections):

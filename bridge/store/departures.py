@@ -17,6 +17,25 @@ from bridge.core.organization import Organization
 from bridge.store import cases, people
 from bridge.store import tables as t
 from bridge.store.db import Tx
+from bridge.store.hot import Hot
+
+_LEAVING = Hot(
+    lambda target, later: select(
+        t.cases.c.person_id,
+        t.cases.c.counts_as_intent,
+        and_(t.cases.c.state == CaseState.PENDING.value, t.cases.c.due_at > later).label("is_later"),
+    ).where(t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None))
+)
+_LINKED = Hot(
+    lambda target: select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs).where(
+        t.accounts.c.target == target, t.accounts.c.person_id.in_(cases.people_leaving(target))
+    )
+)
+_NAMED = Hot(
+    lambda target: select(t.identities.c.person_id, t.identities.c.value, t.identities.c.connection).where(
+        t.identities.c.kind == "address", t.identities.c.person_id.in_(cases.people_leaving(target))
+    )
+)
 
 
 @dataclass(kw_only=True)
@@ -36,34 +55,21 @@ def departures(
     tx: Tx, target: str, connections: Collection[str], organization: Organization, later: datetime
 ) -> dict[int, Departure]:
     """Everyone with an open case at the target as a whole; whose removal is due after `later` stays until then."""
-    whole = (t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None))
-    is_later = and_(t.cases.c.state == CaseState.PENDING.value, t.cases.c.due_at > later)
     found = {
-        person: Departure(counts_as_intent=counts, is_later=bool(waits))
-        for person, counts, waits in tx.execute(
-            select(t.cases.c.person_id, t.cases.c.counts_as_intent, is_later).where(*whole)
-        ).all()
+        row.person_id: Departure(counts_as_intent=row.counts_as_intent, is_later=bool(row.is_later))
+        for row in _LEAVING.rows(tx, target=target, later=later)
     }
-    leaving = cases.people_leaving(target)
     members = {m.user_uuid for m in organization.members}
     by_address = {m.address: m.user_uuid for m in organization.members}
     dismissed: dict[int, set[str]] = defaultdict(set)
-    for person, uuid, is_theirs in tx.execute(
-        select(t.accounts.c.person_id, t.accounts.c.user_uuid, t.accounts.c.is_theirs).where(
-            t.accounts.c.target == target, t.accounts.c.person_id.in_(leaving)
-        )
-    ).all():
-        if not is_theirs:
-            dismissed[person].add(uuid)
-        elif uuid in members:
-            found[person].linked.add(uuid)
-    for person, address in tx.execute(
-        select(t.identities.c.person_id, t.identities.c.value).where(
-            t.identities.c.kind == "address", t.identities.c.person_id.in_(leaving), people.speaks(connections)
-        )
-    ).all():
-        if address in by_address:
-            found[person].accounts.add(by_address[address])
+    for row in _LINKED.rows(tx, target=target):
+        if not row.is_theirs:
+            dismissed[row.person_id].add(row.user_uuid)
+        elif row.user_uuid in members:
+            found[row.person_id].linked.add(row.user_uuid)
+    for row in _NAMED.rows(tx, target=target):
+        if row.value in by_address and people.counts(row.connection, connections):
+            found[row.person_id].accounts.add(by_address[row.value])
     for person, departure in found.items():
         departure.accounts = (departure.accounts | departure.linked) - dismissed[person]
     return found

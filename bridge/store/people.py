@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 
@@ -16,6 +17,8 @@ from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
 
+OPERATORS = "operator:"
+"""How a name begins where an operator said it, instead of a connection."""
 BY_ADDRESS = "address"
 """How an account was linked to somebody active: it has exactly their address."""
 
@@ -54,6 +57,18 @@ _ACCOUNT = Hot(
     )
 )
 _LINK = Hot(lambda: insertion(t.accounts))
+_ACCOUNTS = Hot(
+    lambda person_id, target: select(t.accounts).where(
+        t.accounts.c.person_id == person_id, t.accounts.c.target == target
+    )
+)
+_KNOWN_BY = Hot(
+    lambda person_id: select(t.identities).where(
+        t.identities.c.person_id == person_id,
+        or_(t.identities.c.kind == "address", t.identities.c.kind == "listed"),
+    )
+)
+_INVITED = Hot(lambda person_id, target: _invited_to(target, t.returns.c.person_id == person_id))
 
 
 def recognise(tx: Tx, connection: str, subject: Subject) -> int | None:
@@ -174,25 +189,47 @@ def leavers(
     source calls them only since then, and an account that was found by it, is asked about and never removed.
     """
     ids = set(tx.execute(chosen).scalars())
+    linked = select(t.accounts).where(t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen))
+    named = select(t.identities).where(
+        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), speaks(connections)
+    )
+    invited = _invited_to(target, t.returns.c.person_id.in_(chosen))
+    return _known_as(ids, tx.execute(linked), tx.execute(named), tx.execute(invited), decided_at)
+
+
+def leaver_of(
+    tx: Tx, target: str, connections: Collection[str], person_id: int, *, decided_at: datetime | None = None
+) -> Leaver:
+    """How that one person may be known in the target: as `leavers` says it, and asked of hot statements."""
+    linked = _ACCOUNTS.rows(tx, person_id=person_id, target=target)
+    named = [row for row in _KNOWN_BY.rows(tx, person_id=person_id) if counts(row.connection, connections)]
+    invited = _INVITED.rows(tx, person_id=person_id, target=target)
+    return _known_as({person_id}, linked, named, invited, decided_at)[person_id]
+
+
+def _known_as(
+    ids: Collection[int],
+    linked: Iterable[Any],
+    named: Iterable[Any],
+    invited: Iterable[Any],
+    decided_at: datetime | None,
+) -> dict[int, Leaver]:
+    """Each of those people by their rows: accounts, names that count, and invites back."""
     theirs: dict[int, set[str]] = {p: set() for p in ids}
     dismissed: dict[int, set[str]] = {p: set() for p in ids}
     addresses: dict[int, set[str]] = {p: set() for p in ids}
     others: dict[int, set[str]] = {p: set() for p in ids}
-    linked = select(t.accounts).where(t.accounts.c.target == target, t.accounts.c.person_id.in_(chosen))
-    for row in tx.execute(linked):
+    for row in linked:
         is_new = decided_at is not None and row.how == BY_ADDRESS and row.linked_at > decided_at
         if not is_new or not row.is_theirs:
             (theirs if row.is_theirs else dismissed)[row.person_id].add(row.user_uuid)
-    named = select(t.identities).where(
-        t.identities.c.kind.in_(("address", "listed")), t.identities.c.person_id.in_(chosen), speaks(connections)
-    )
-    for row in tx.execute(named):
-        is_sources = not row.connection.startswith("operator:")
+    for row in named:
+        is_sources = not row.connection.startswith(OPERATORS)
         is_new = decided_at is not None and is_sources and row.first_seen_at > decided_at
         is_surely_theirs = row.kind == "address" and not is_new
         (addresses if is_surely_theirs else others)[row.person_id].add(row.value)
-    for person, email in tx.execute(_invited_to(target, chosen)):
-        addresses[person].add(address_key(email))
+    for row in invited:
+        addresses[row.person_id].add(address_key(row.email))
     return {
         p: Leaver(
             person_id=p,
@@ -205,28 +242,21 @@ def leavers(
     }
 
 
-def _invited_to(target: str, chosen: Select[int]) -> Select[int, str]:
+def _invited_to(target: Any, whose: ColumnElement[bool]) -> Select[int, str]:
     """Selects where somebody was invited back to: the invite, and who accepts it, go with the person."""
     mine = t.returns.c
-    return select(mine.person_id, mine.email).where(
-        mine.target == target,
-        mine.person_id.in_(chosen),
-        mine.sent_at.is_not(None),
-        mine.state.not_in((ReturnState.EXPIRED.value, ReturnState.FAILED.value)),
-    )
+    is_over = or_(mine.state == ReturnState.EXPIRED.value, mine.state == ReturnState.FAILED.value)
+    return select(mine.person_id, mine.email).where(mine.target == target, whose, mine.sent_at.is_not(None), ~is_over)
 
 
-def leaver_of(
-    tx: Tx, target: str, connections: Collection[str], person_id: int, *, decided_at: datetime | None = None
-) -> Leaver:
-    """How that one person may be known in the target; `decided_at` as for `leavers`."""
-    chosen = select(t.people.c.id).where(t.people.c.id == person_id)
-    return leavers(tx, target, connections, chosen, decided_at=decided_at)[person_id]
+def counts(connection: str, connections: Collection[str]) -> bool:
+    """Whether a name from there counts at a target with those connections: they speak for it, and so do operators."""
+    return connection in connections or connection.startswith(OPERATORS)
 
 
 def speaks(connections: Collection[str]) -> ColumnElement[bool]:
-    """Names that count at a target: from its own connections, and from operators."""
-    return or_(t.identities.c.connection.in_(connections), t.identities.c.connection.like("operator:%"))
+    """Selects the names that count: the same as `counts`."""
+    return or_(t.identities.c.connection.in_(connections), t.identities.c.connection.like(f"{OPERATORS}%"))
 
 
 def current_addresses(

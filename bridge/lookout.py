@@ -61,6 +61,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         who = members.difference(tx, target, organization)
         invited = invites.difference(tx, target, organization)
         had = surroundings.access_of(tx, target, who.gone) if who.gone else {}
+        new = people.unlinked(tx, target, bridge.connections_of(target), organization)
         strange = outside.unexplained(tx, target, who.gone) if who.gone and _shows_everybody(organization) else ()
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
@@ -69,7 +70,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         next_look = now + bridge.policies[target].drift_every
         if before.look_due_at is not None and not is_daily:
             next_look = min(next_look, before.look_due_at)
-        members.part_with(tx, target, who.gone, had, now)
+        members.part_with(tx, target, who.left, had, now)
         outside.note(tx, target, strange, now)
         outside.note_back(tx, target, who.new, now)
         if targets.note_look(tx, before, organization, next_look):
@@ -78,9 +79,9 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         _note_owners(tx, target, before.human_owner_count, organization, now)
         members.keep(tx, target, who)
         invites.keep(tx, target, invited)
-        linked = people.link_active(tx, target, bridge.connections_of(target), organization, now)
-        if linked:
-            tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": linked}))
+        people.link_by_address(tx, target, new, now)
+        if new:
+            tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": len(new)}))
         if is_daily or before.looked_at is None:
             _open_drift(bridge, tx, target, organization, now)
             surroundings.put_off(tx, target, now)  # due from now on

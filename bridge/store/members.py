@@ -94,6 +94,8 @@ class Difference:
     """Accounts that are no members any more."""
     new: tuple[KeptMember, ...]
     changed: tuple[KeptMember, ...]
+    left: tuple[KeptMember, ...] = ()
+    """Those who are gone, as they were last seen."""
 
 
 def difference(tx: Tx, target: str, organization: Organization) -> Difference:
@@ -119,6 +121,7 @@ def difference(tx: Tx, target: str, organization: Organization) -> Difference:
         gone=tuple(sorted(before.keys() - after.keys())),
         new=tuple(m for uuid, m in after.items() if uuid not in before),
         changed=tuple(m for uuid, m in after.items() if uuid in before and before[uuid] != m),
+        left=tuple(m for uuid, m in before.items() if uuid not in after),
     )
 
 
@@ -135,25 +138,18 @@ def keep(tx: Tx, target: str, found: Difference) -> None:
 
 
 def part_with(
-    tx: Tx, target: str, gone: Collection[str], access: Mapping[str, Mapping[str, Any]], now: datetime
+    tx: Tx, target: str, left: Collection[KeptMember], access: Mapping[str, Mapping[str, Any]], now: datetime
 ) -> None:
-    """Keep those who are gone apart, before `keep` forgets them; `access`: what each account had, as far as is known."""
-    if not gone:
+    """Keep those who left apart, before `keep` forgets them; `access`: what each account had, as far as is known."""
+    if not left:
         return
-    seen_at, them = as_of(tx, target), frozenset(gone)
+    seen_at = as_of(tx, target)
     rows = [
-        {
-            **_row(target, member),
-            "seen_at": seen_at,
-            "gone_at": now,
-            "access": dict(access.get(member.user_uuid, {})),
-        }
-        for member in kept(tx, target)
-        if member.user_uuid in them
+        {**_row(target, m), "seen_at": seen_at, "gone_at": now, "access": dict(access.get(m.user_uuid, {}))}
+        for m in left
     ]
-    if rows:
-        _NOT_FORMER.run_each(tx, rows)
-        tx.execute(insert(t.former_members), rows)
+    _NOT_FORMER.run_each(tx, rows)
+    tx.execute(insert(t.former_members), rows)
     tx.execute(delete(t.former_members).where(t.former_members.c.gone_at < now - FORMER_FOR))
 
 

@@ -22,6 +22,9 @@ OPERATORS = "operator:"
 BY_ADDRESS = "address"
 """How an account was linked to somebody active: it has exactly their address."""
 
+MOST_AT_ONCE = 500
+"""Addresses in one statement; databases have limits."""
+
 _HAS_ID = Hot(
     lambda connection, external_id: select(t.identities.c.person_id).where(
         t.identities.c.connection == connection,
@@ -57,6 +60,10 @@ _ACCOUNT = Hot(
     )
 )
 _LINK = Hot(lambda: insertion(t.accounts))
+_LINK_NEW = Hot(lambda: insertion(t.accounts, unless=("person_id", "target", "user_uuid")))
+_LINKED = Hot(
+    lambda target: select(t.accounts.c.person_id, t.accounts.c.user_uuid).where(t.accounts.c.target == target)
+)
 _ACCOUNTS = Hot(
     lambda person_id, target: select(t.accounts).where(
         t.accounts.c.person_id == person_id, t.accounts.c.target == target
@@ -314,26 +321,25 @@ def has_holder(tx: Tx, target: str, user_uuid: str) -> bool:
     return bool(tx.execute(select(query)).scalar())
 
 
-def link_active(tx: Tx, target: str, connections: Collection[str], organization: Organization, now: datetime) -> int:
-    """Link every active person of those connections to the account with exactly their address. Returns how many."""
+def unlinked(tx: Tx, target: str, connections: Collection[str], organization: Organization) -> list[tuple[int, str]]:
+    """Every active person of those connections with the account that has exactly their address, unless it is linked."""
     by_address = {m.address: m.user_uuid for m in organization.members}
-    linked = {
-        (row.person_id, row.user_uuid)
-        for row in tx.execute(
-            select(t.accounts.c.person_id, t.accounts.c.user_uuid).where(t.accounts.c.target == target)
+    addresses, found = list(by_address), set()
+    for start in range(0, len(addresses), MOST_AT_ONCE):
+        current = select(t.identities.c.person_id, t.identities.c.value).where(
+            t.identities.c.kind == "address",
+            t.identities.c.value.in_(addresses[start : start + MOST_AT_ONCE]),
+            t.identities.c.is_current,
+            t.identities.c.connection.in_(connections),
         )
-    }
-    current = select(t.identities.c.person_id, t.identities.c.value).where(
-        t.identities.c.kind == "address", t.identities.c.is_current, t.identities.c.connection.in_(connections)
-    )
-    new = {
-        (person, by_address[value])
-        for person, value in tx.execute(current)
-        if value in by_address and (person, by_address[value]) not in linked
-    }
+        found |= {(person, by_address[address]) for person, address in tx.execute(current)}
+    return sorted(found - {(row.person_id, row.user_uuid) for row in _LINKED.rows(tx, target=target)})
+
+
+def link_by_address(tx: Tx, target: str, found: Iterable[tuple[int, str]], now: datetime) -> None:
+    """Link what `unlinked` found, a moment ago: what somebody said of an account since then stands."""
     how = {"target": target, "is_theirs": True, "how": BY_ADDRESS, "linked_at": now}
-    _LINK.run_each(tx, [{"person_id": person, "user_uuid": uuid, **how} for person, uuid in sorted(new)])
-    return len(new)
+    _LINK_NEW.run_each(tx, [{"person_id": person, "user_uuid": uuid, **how} for person, uuid in found])
 
 
 def named(tx: Tx, address_or_id: str) -> list[int]:

@@ -117,6 +117,24 @@ def test_an_account_that_is_said_not_to_be_theirs_is_not_covered(tx):
     assert uncovered(tx) == ["maya"]
 
 
+def test_a_look_links_active_people_by_address_and_nobody_whom_somebody_judged_meanwhile(tx):
+    ids = {name: record(tx, name, is_active=name != "ines") for name in ("maya", "tomas", "ines", "kofi")}
+    people.link(tx, ids["kofi"], "main", "u-kofi", is_theirs=True, how="removal", now=START)
+    seen = tuple(member(name) for name in ids)
+    organization = Organization(taken_at=START, key_uuid="u-bridge", members=seen)
+
+    found = people.unlinked(tx, "main", ("okta",), organization)
+    assert found == [(ids["maya"], "u-maya"), (ids["tomas"], "u-tomas")]
+    assert people.unlinked(tx, "main", ("entra",), organization) == []
+
+    people.link(tx, ids["tomas"], "main", "u-tomas", is_theirs=False, how="operator:ada", now=START)
+    people.link_by_address(tx, "main", found, START)
+
+    assert people.leaver_of(tx, "main", ("okta",), ids["maya"]).accounts == {"u-maya"}
+    assert people.leaver_of(tx, "main", ("okta",), ids["tomas"]).dismissed == {"u-tomas"}
+    assert people.leaver_of(tx, "main", ("okta",), ids["tomas"]).accounts == frozenset()
+
+
 def test_whoever_is_inactive_there_is_covered_and_whoever_was_deleted_is_not(tx):
     look(tx, member("maya"), member("tomas"))
     record(tx, "maya", is_active=False)

@@ -59,7 +59,7 @@ def tx(db):
 def look(tx, organization: Organization) -> None:
     found = members.difference(tx, "main", organization)
     had = surroundings.access_of(tx, "main", found.gone)
-    members.part_with(tx, "main", found.gone, had, organization.taken_at)
+    members.part_with(tx, "main", found.left, had, organization.taken_at)
     targets.note_look(tx, targets.state(tx, "main"), organization, organization.taken_at + timedelta(days=1))
     members.keep(tx, "main", found)
     invites.keep(tx, "main", invites.difference(tx, "main", organization))

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -124,20 +124,29 @@ def _look_is_due(this: Pass) -> bool:
 def _next_due(this: Pass) -> Case | Return | None:
     """The next due case, then the next return; looks afresh when the rest only waits to be verified.
 
-    Lets the claim go when nothing is due.
+    Lets the claim go when nothing is due, in one transaction with having seen that: who falls due later is rung for.
     """
     while True:
         now = this.bridge.clock.now()
+        with this.bridge.db.read() as tx:
+            found = _first_due(tx, this, now)
+        if found is not None:
+            return found
+        if this.waiting:
+            this.observe()
+            continue
         with this.bridge.db.write() as tx:
             targets.hold_on(tx, this.target, this.token, now)
-            case = cases.due_at(tx, this.target, now, leaving_out=this.waiting)
-            back = returns.due(tx, this.target, now) if case is None and not this.waiting else None
-            if case is None and back is None and not this.waiting:
+            found = _first_due(tx, this, now)
+            if found is None:
                 lookout.resume(tx, this.target, now)
                 targets.let_go(tx, this.target, this.token)
-        if case is not None or not this.waiting:
-            return case or back
-        this.observe()
+        return found
+
+
+def _first_due(tx: Tx, this: Pass, now: datetime) -> Case | Return | None:
+    case = cases.due_at(tx, this.target, now, leaving_out=this.waiting)
+    return case or (None if this.waiting else returns.due(tx, this.target, now))
 
 
 def _plan_one(this: Pass, case_id: int) -> Intended | None:

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.cli import examples, run_command
 
+pytestmark = pytest.mark.xdist_group("examples")  # they are made once
 KEPT = Path(__file__).parent.parent.parent / "docs" / "examples"
 
 

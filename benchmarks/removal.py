@@ -45,6 +45,7 @@ def removal(plan: Plan) -> Iterator[Row]:
             process.first_line(run, bridge.log)
             told = json.loads((bridge.data / "run.json").read_text())
             bell = RedisBell(queue_server.url(bridge.data))
+            _until(lambda: _is_quiet(bridge))  # the first looks at so many organizations belong to the start
             with httpx.Client(headers={"Content-Type": "application/scim+json"}) as client:
 
                 def ring(target: str, record: Record) -> float:

@@ -260,14 +260,19 @@ class Judge:
                     mine = {a for a in addresses if not self.active_holders(a)}
                     inside = {u for u, a in members.items() if a in mine}
                     known = {p for a in addresses for p in people.named(tx, a)}
-                    assert not inside or any(self.is_seen_to(tx, p) for p in known), (addresses, words)
+                    is_seen_to = any(self.is_seen_to(tx, p) for p in known) or self.are_let_be(tx, known, inside)
+                    assert not inside or is_seen_to, (addresses, words)
 
     def is_seen_to(self, tx, person: int) -> bool:
         is_open = any(c.is_whole for c in cases.open_of_person(tx, person, "main"))
-        last = cases.last_of_person(tx, person, "main")
-        decided = last.released.codes if last is not None and last.released is not None else frozenset()
-        # Whoever releases a case about which it was asked whether another account is the leaver's, lets that one be.
-        return is_open or cases.was_let_be(tx, person, "main") or HoldCode.AMBIGUOUS in decided
+        return is_open or cases.was_let_be(tx, person, "main")
+
+    def are_let_be(self, tx, known: set[int], inside: set[str]) -> bool:
+        """Whether it was asked if these accounts are the leaver's, and the case was released without them."""
+        found = [cases.last_of_person(tx, person, "main") for person in known]
+        released = [c.released for c in found if c is not None and c.released is not None]
+        removed = {canonical.partition(" ")[2] for r in released for canonical in r.steps}
+        return any(HoldCode.AMBIGUOUS in r.codes for r in released) and not inside & removed
 
     def check_owners(self) -> None:
         """Without a human owner, everybody is told until one is named; a bridge that nobody asked anything never looked."""

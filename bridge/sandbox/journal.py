@@ -7,6 +7,7 @@ invites, domains, keys and access rules are inferred. May import: `records`.
 from __future__ import annotations
 
 import itertools
+import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,7 +143,10 @@ def written(world: Looked, activity: str, note: _Note, changes: list[dict[str, A
 
 def row_id(at: datetime) -> str:
     """An id that is later in order than those made before at the same time, as PostHog's are."""
-    number = (int(at.timestamp() * 1000) << 80) | ((next(_COUNTER) & 0xFFF) << 64) | (uuid.uuid4().int & (2**64 - 1))
+    count = next(_COUNTER)
+    number = int(at.timestamp() * 1000) << 80
+    number |= (count >> 32 & 0xFFF) << 64
+    number |= (count & 0xFFFFFFFF) << 30 | secrets.randbits(30)
     return str(uuid.UUID(int=number, version=4))
 
 

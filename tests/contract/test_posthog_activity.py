@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.sandbox import ADMIN, MEMBER
+from bridge.sandbox.journal import row_id
 from tests.contract.conftest import HOME, denied, envelope, invalid, missing, says
 
 ADA = "lea.brandt@example.com"
@@ -88,6 +89,14 @@ def test_a_removal_in_the_browser_names_the_admin_who_did_it(side, log):
         ("deleted", ADA, "web"),
         ("updated", ADA, "web"),
     ]
+
+
+def test_rows_of_one_instant_are_told_in_the_order_they_were_written(side):
+    """However many there are, and however many the process wrote before."""
+    at = side.clock.now()
+    ids = [row_id(at) for _ in range(10_000)]
+    assert ids == sorted(set(ids))
+    assert row_id(at - timedelta(milliseconds=1)) < ids[0] < row_id(at + timedelta(milliseconds=1))
 
 
 def test_invites_rules_and_roles_are_told_too(side, log):

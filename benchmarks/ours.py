@@ -20,6 +20,7 @@ from bridge.sandbox import ORGANIZATION_ID
 from bridge.sources.scim import resources
 from bridge.store import tokens
 from bridge.store.db import Database, Tx
+from bridge.timekeeping import Timekeeper
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 AT_ONCE = 500
@@ -114,6 +115,7 @@ def made(
     settings.data_dir.mkdir()
     bootstrap.prepare_store(settings)
     bridge = bootstrap.build(settings, bell=NoBell())
+    Timekeeper(bridge, bootstrap.system_clock(settings.data_dir)).check()  # as `run` does before its web process starts
     ours = Ours(folder=folder, settings=settings, bridge=bridge)
     with bridge.db.write() as tx:
         for connection in settings.connections:

@@ -147,32 +147,27 @@ def _changed_at(file: str) -> float:
         return 0.0
 
 
-def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The log line without tokens and keys, and with a hash in place of each address."""
-    for name, value in event.items():
-        if value and _is_secret(name):
-            event[name] = "[redacted]"
-        else:
-            event[name] = _cleaned(value)
-    return event
+def told(part: str) -> structlog.typing.Processor:
+    """Makes a line of what is said: who says it, how urgently and when; without tokens, keys and addresses.
 
+    What is only practised is not told of, unless something is wrong. In one step, since each costs as much as what it does.
+    """
 
-def audible(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The line, unless it tells of what is only practised."""
-    if event.pop("is_silent", False) and method == "info":
-        raise structlog.DropEvent
-    return event
-
-
-def _signed(part: str) -> structlog.typing.Processor:
-    """Adds who speaks, how urgently and when, in one step: each one costs as much as what it adds."""
-
-    def signed(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def line(_logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if event.pop("is_silent", False) and method == "info":
+            raise structlog.DropEvent
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(None, method, event)
         now = datetime.now(UTC).isoformat(timespec="microseconds")  # noqa: TID251 - a log tells the wall clock's time
         level = "error" if method == "exception" else method
-        return {"part": part, **event, "level": level, "timestamp": now.replace("+00:00", "Z")}
+        return {"part": part, **redacted(event), "level": level, "timestamp": now.replace("+00:00", "Z")}
 
-    return signed
+    return line
+
+
+def redacted(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The same without tokens and keys, and with a hash in place of each address."""
+    return {name: "[redacted]" if value and _is_secret(name) else _cleaned(value) for name, value in event.items()}
 
 
 @lru_cache(maxsize=1_000)
@@ -187,7 +182,7 @@ def _cleaned(value: Any) -> Any:
             value = SECRETS.sub("[redacted]", value)
         return ADDRESS.sub(_hashed, value) if "@" in value else value
     if isinstance(value, Mapping):
-        return redacted(None, "", {str(name): inner for name, inner in value.items()})
+        return redacted({str(name): inner for name, inner in value.items()})
     if isinstance(value, list | tuple | set | frozenset):
         return [_cleaned(inner) for inner in value]
     if isinstance(value, BaseException):
@@ -221,13 +216,7 @@ class _Lines:
 def set_up_logging(part: str) -> None:
     """One line per hop on standard error: JSON, or readable on a terminal. Other libraries' lines go the same way."""
     is_terminal = sys.stderr.isatty()
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        audible,
-        _signed(part),
-        structlog.processors.format_exc_info,
-        redacted,
-    ]
+    shared: list[structlog.typing.Processor] = [structlog.contextvars.merge_contextvars, told(part)]
     last: structlog.typing.Processor = structlog.dev.ConsoleRenderer()
     if not is_terminal:
         last = _as_json

@@ -99,9 +99,10 @@ def _change_user(
     said = standings.stand(
         tx, person, connection.name, known.standings, is_out=not is_active, at=now, is_activation=is_back
     )
-    if event is not None:
+    if event is not None:  # its entry in the audit log says which record and version it is about
         known = following.Known(open_cases=known.open_cases, standings=said)
         return after, following.follow(bridge, tx, event, person, connection.targets, now, known=known) or set()
+    _audit_change(tx, before, after, now)
     if not is_active:
         return after, _look_again(tx, connection, known.open_cases, now)
     return after, set()
@@ -126,6 +127,7 @@ def _change_group(
     bridge: Bridge, tx: Tx, connection: Connection, before: Record | None, wanted: Record | None, now: datetime
 ) -> tuple[Record | None, set[str]]:
     after = _write(tx, before, wanted, None, now)
+    _audit_change(tx, before, after, now)
     if after is not None:
         new = set(after.member_ids) - (set(before.member_ids) if before else set())
         for seed in records.seeds_among(tx, connection.name, new):  # to name somebody is to know them
@@ -162,8 +164,12 @@ def _write(
         return before
     after = replace(wanted, id=before.id, version=before.version + 1, created_at=before.created_at, modified_at=now)
     records.update_record(tx, before, after)
-    _audit_record(tx, "record.changed", after, after.version, now)
     return after
+
+
+def _audit_change(tx: Tx, before: Record | None, after: Record | None, now: datetime) -> None:
+    if before is not None and after is not None and after is not before:
+        _audit_record(tx, "record.changed", after, after.version, now)
 
 
 def _audit_record(tx: Tx, kind: str, record: Record, version: int, now: datetime) -> None:

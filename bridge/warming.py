@@ -94,7 +94,7 @@ class _Joined(Database):
     def write(self) -> Iterator[Tx]:
         """The open transaction, with its audit entries appended at the end as ever."""
         yield self._tx
-        audit.append(self._tx, self._tx.entries, self.audit_key)
+        audit.append(self._tx, audit.drafted(self._tx.entries), self.audit_key)
         self._tx.entries.clear()
 
     @contextmanager

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 
 
 class EventKind(StrEnum):
@@ -85,7 +86,7 @@ class Subject:
     external_id: str = ""
     emails: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def addresses(self) -> tuple[str, ...]:
         """Every address in the subject, as compare keys, without repeats; `user_name` only when it is one."""
         named = (self.user_name, *self.emails)

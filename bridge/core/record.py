@@ -83,7 +83,7 @@ class Record:
         )
         return tuple(email for email in found if email.value.strip())
 
-    @property
+    @cached_property
     def subject(self) -> Subject:
         """The person as this record names it; the primary address comes before the other ones."""
         ordered = sorted(self.emails, key=lambda e: not e.is_primary)
@@ -106,7 +106,7 @@ class Record:
             manager_name=_text(manager.get("displayName")),
         )
 
-    @property
+    @cached_property
     def own_addresses(self) -> frozenset[str]:
         """The compare keys of the addresses that are surely this person's: `userName` and the primary address.
 

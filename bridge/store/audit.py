@@ -11,7 +11,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -88,31 +88,49 @@ def key_in(folder: Path) -> bytes:
     return bytes.fromhex(key)
 
 
-def append(tx: Tx, entries: Sequence[Entry], key: bytes) -> None:
+@dataclass(frozen=True)
+class Draft:
+    """An entry that is ready for the chain: what it says was found to be writable."""
+
+    row: dict[str, Any]
+    """Its columns, but for its number and its place in the chain."""
+    salt: str = ""
+    personal: Mapping[str, Any] = field(default_factory=dict)
+
+
+def drafted(entries: Iterable[Entry]) -> list[Draft]:
+    """The entries, ready to be appended. Raises: `TypeError`, `ValueError` for what JSON cannot say."""
+    return [_drafted(entry) for entry in entries]
+
+
+def _drafted(entry: Entry) -> Draft:
+    salt = secrets.token_hex(16) if entry.personal else ""
+    row = {
+        "at": entry.at,
+        "kind": entry.kind,
+        "actor": entry.actor,
+        "approver": entry.approver,
+        "case_id": entry.case_id,
+        "target": entry.target,
+        "facts": dict(entry.facts),
+        "personal_digest": _personal_digest(salt, entry.personal) if entry.personal else "",
+    }
+    _canonical(row["facts"])
+    return Draft(row, salt, entry.personal)
+
+
+def append(tx: Tx, drafts: Sequence[Draft], key: bytes) -> None:
     """Append the entries in order, numbered from the locked head row. The last statements before a commit."""
     head = _HEAD.first(tx)
     seq, previous = (head.seq, head.hash) if head else (0, GENESIS)
     rows, personal_rows = [], []
-    for entry in entries:
+    for draft in drafts:
         seq += 1
-        salt = secrets.token_hex(16) if entry.personal else ""
-        personal = _personal_digest(salt, entry.personal) if entry.personal else ""
-        row = {
-            "seq": seq,
-            "at": entry.at,
-            "kind": entry.kind,
-            "actor": entry.actor,
-            "approver": entry.approver,
-            "case_id": entry.case_id,
-            "target": entry.target,
-            "facts": dict(entry.facts),
-            "personal_digest": personal,
-            "previous": previous,
-        }
+        row = draft.row | {"seq": seq, "previous": previous}
         row["hash"] = previous = _link(key, row)
         rows.append(row)
-        if entry.personal:
-            personal_rows.append({"seq": seq, "salt": salt, "body": dict(entry.personal)})
+        if draft.personal:
+            personal_rows.append({"seq": seq, "salt": draft.salt, "body": dict(draft.personal)})
     _INSERT.run_each(tx, rows)
     _INSERT_PERSONAL.run_each(tx, personal_rows)
     if head:

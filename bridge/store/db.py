@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class Database:
     def _new_turns(self) -> Turns | None:
         if self._log is None or self._lock_path is None:
             return None
-        return Turns(self.engine, self._log, self._lock_path, self.patience_seconds)
+        return Turns(self.engine, self._log, self._lock_path, self.patience_seconds, self._seal)
 
     def _new_log(self) -> Log | None:
         return Log(self.file) if self.file else None
@@ -103,7 +103,7 @@ class Database:
         """
         if self._turns is not None:
             try:
-                with self._turns.taken(self._finish) as tx:
+                with self._turns.taken() as tx:
                     yield tx
             except StoreGone:
                 self._tell()
@@ -112,7 +112,7 @@ class Database:
         with self._connected() as tx:
             tx.run(*BEGIN_WRITE[self.engine.dialect.name])
             yield tx
-            self._finish(tx)
+            self._seal(tx, audit.drafted(tx.entries))
             tx.run("COMMIT")
 
     def _tell(self) -> None:
@@ -121,9 +121,9 @@ class Database:
         self.is_gone = True
         self.when_gone()
 
-    def _finish(self, tx: Tx) -> None:
-        if tx.entries:
-            audit.append(tx, tx.entries, self.audit_key)
+    def _seal(self, tx: Tx, drafts: Sequence[audit.Draft]) -> None:
+        if drafts:
+            audit.append(tx, drafts, self.audit_key)
 
     @contextmanager
     def _connected(self) -> Iterator[Tx]:

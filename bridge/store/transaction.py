@@ -11,6 +11,8 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, PoolProxied
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPICursor
+
     from bridge.store.audit import Entry
 
 
@@ -30,17 +32,21 @@ class Tx:
     when a statement is given to `execute`; `hot` statements go to the driver.
     """
 
-    def __init__(self, engine: Engine, link: PoolProxiedConnection) -> None:
+    def __init__(self, engine: Engine, link: PoolProxiedConnection, cursor: DBAPICursor | None = None) -> None:
         self.dialect = engine.dialect
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.entries: list[Entry] = []
         self._engine = engine
         self._link = link
-        self._cursor = link.cursor()
+        self._cursor = cursor or link.cursor()
 
     @cached_property
     def _core(self) -> Connection:
         return Connection(self._engine, self._link)
+
+    def beside(self) -> Tx:
+        """Another one in the same transaction, with audit entries of its own."""
+        return Tx(self._engine, self._link, self._cursor)
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
         """Run one statement."""

@@ -5,7 +5,7 @@ blind waiting (p99 from 625 ms to 31 ms with other processes writing).
 
 Whoever has the turn and sees others of this process waiting leaves the transaction open for the next one and waits: the
 last one commits for all of them, and none returns before that. One wait for the disk then serves several requests. A
-change that fails is undone alone, by its savepoint. May import: `log`, `transaction`.
+change that fails is undone alone, by its savepoint. May import: `audit`, `log`, `transaction`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import OperationalError
 
+from bridge.store.audit import Draft, drafted
 from bridge.store.log import Log
 from bridge.store.transaction import Tx, connected
 
@@ -47,11 +48,18 @@ class NotCommitted(OSError):
     """The commit that this change shared with others failed: nothing of it was kept."""
 
 
+Seal = Callable[[Tx, Sequence[Draft]], None]
+"""Appends what was said to the audit chain: once for all changes of a commit, just before it."""
+
+
 class _Together:
     """Changes that one commit makes durable."""
 
-    def __init__(self, link: PoolProxiedConnection) -> None:
-        self.link = link
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+        """What began it and ends it."""
+        self.drafts: list[Draft] = []
+        """What the changes have said for the audit chain so far."""
         self.size = 0
         self.began = time.monotonic()
         self.is_over = False
@@ -75,11 +83,12 @@ class _Together:
 class Turns:
     """The writers of one process, on one connection: what it wrote last it need not read again."""
 
-    def __init__(self, engine: Engine, log: Log, lock_path: Path, patience_seconds: float) -> None:
+    def __init__(self, engine: Engine, log: Log, lock_path: Path, patience_seconds: float, seal: Seal) -> None:
         self._engine = engine
         self._log = log
         self._lock_path = lock_path
         self._patience_seconds = patience_seconds
+        self._seal = seal
         self._turn = threading.Lock()
         self._lock_fd: int | None = None
         self._link: PoolProxiedConnection | None = None
@@ -87,26 +96,27 @@ class Turns:
         self._waiting: set[int] = set()
 
     @contextmanager
-    def taken(self, finish: Callable[[Tx], None]) -> Iterator[Tx]:
-        """A transaction of one's own to write in. Durable at the end, after `finish`; undone on any exception.
+    def taken(self) -> Iterator[Tx]:
+        """A transaction of one's own to write in. Sealed and durable at the end; undone on any exception.
 
         Raises: `StoreBusy` or SQLAlchemy's `OperationalError` when no turn came within the patience, `NotCommitted`,
         `StoreGone`.
         """
         together = self._begun(time.monotonic() + self._patience_seconds)
         is_alone = together.size == 0
+        tx = together.tx.beside()
         try:
-            tx = Tx(self._engine, together.link)
             if not is_alone:
                 tx.run("SAVEPOINT mine")
             yield tx
-            finish(tx)
+            drafts = drafted(tx.entries)
             if not is_alone:
                 tx.run("RELEASE mine")
         except BaseException:
             self._undo(together, is_alone=is_alone)
             raise
         together.size += 1
+        together.drafts += drafts
         is_over = together.size >= MOST_TOGETHER or time.monotonic() - together.began > LONGEST_SECONDS
         if is_over or not self._waiting:
             self._commit(together)
@@ -146,7 +156,7 @@ class Turns:
             self._take_turn(deadline)
             try:
                 if self._open is None:
-                    self._open = self._begin()
+                    self._open = _Together(self._begin())
             except BaseException as error:
                 self._let_go()
                 self._turn.release()
@@ -165,7 +175,7 @@ class Turns:
         finally:
             self._waiting.discard(me)
 
-    def _begin(self) -> _Together:
+    def _begin(self) -> Tx:
         if self._lock_fd is None:
             self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
@@ -174,15 +184,17 @@ class Turns:
             self._link = connected(self._engine)
         # Before, since SQLite may not even begin on a log that is gone; and after, since from then on nobody resets it.
         self._log.check(self._link)
-        Tx(self._engine, self._link).run("BEGIN IMMEDIATE")
+        tx = Tx(self._engine, self._link)
+        tx.run("BEGIN IMMEDIATE")
         self._log.check(self._link)
-        return _Together(self._link)
+        return tx
 
     def _commit(self, together: _Together) -> None:
         """End the transaction for all who are in it. Never raises: `_await` tells each of them."""
         try:
+            self._seal(together.tx, together.drafts)
             # Not the driver's commit(), which does nothing when the transaction is gone.
-            Tx(self._engine, together.link).run("COMMIT")
+            together.tx.run("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whatever it was, everybody in it has to know
             self._fail(together, error)
         else:
@@ -195,9 +207,8 @@ class Turns:
                 self._drop_link()
                 self._end(together)
                 return
-            tx = Tx(self._engine, together.link)
-            tx.run("ROLLBACK TO mine")
-            tx.run("RELEASE mine")
+            together.tx.run("ROLLBACK TO mine")
+            together.tx.run("RELEASE mine")
             if not self._waiting:
                 self._commit(together)
         except BaseException as error:  # noqa: BLE001 - a full disk takes the whole transaction away

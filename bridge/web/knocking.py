@@ -25,7 +25,7 @@ class Door:
 
     def owner(self, now: datetime) -> tuple[str | None, str]:
         """Whose live token the request shows, and its digest; `None` for everything else. Source: RFC 6750, section 2.1."""
-        scheme, _, token = request.headers.get("Authorization", "").strip().partition(" ")
+        scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return None, ""
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()

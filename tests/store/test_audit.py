@@ -90,7 +90,7 @@ def test_without_the_key_nobody_can_write_a_chain_that_holds(log):
     with log.write() as tx:
         tx.audit(entry())
         tx.entries, forged = [], tx.entries
-        audit.append(tx, forged, b"another key")
+        audit.append(tx, audit.drafted(forged), b"another key")
 
     assert verified(log)[0] == 8
 

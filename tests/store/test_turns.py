@@ -186,6 +186,39 @@ def test_a_change_that_fails_is_undone_alone(file, commits, monkeypatch):
     ours.close()
 
 
+def test_what_cannot_be_written_into_the_audit_log_fails_alone(file, monkeypatch):
+    ours = opened(file, 20.0)
+
+    def say_nonsense(tx, number: int) -> None:
+        note(tx, number)
+        if number == 2:
+            tx.audit(Entry(at=START, kind="test.change", actor="test", facts={"what": object()}))
+
+    met = together(ours, 4, say_nonsense, monkeypatch)
+
+    assert [type(each) for each in met] == [type(None), type(None), TypeError, type(None)]
+    assert kept(ours) == {"t0", "t1", "t3"}
+    ours.close()
+
+
+def test_changes_that_share_a_commit_are_in_the_audit_log_in_the_order_of_their_turns(file, monkeypatch):
+    ours = opened(file, 20.0)
+    turns_taken = []
+
+    def change(tx, number: int) -> None:
+        turns_taken.append(number)
+        note(tx, number)
+        note(tx, number)
+
+    together(ours, 5, change, monkeypatch)
+
+    assert kept(ours) == {f"t{n}" for n in range(5)}
+    with ours.read() as tx:
+        said = [k.entry.facts["number"] for k in audit.read(tx)]
+    assert said == [number for number in turns_taken for _ in range(2)]
+    ours.close()
+
+
 def test_the_last_one_failing_leaves_the_others_durable(file, commits, monkeypatch):
     ours = opened(file, 20.0)
 

@@ -60,7 +60,7 @@ def test_nothing_of_it_is_logged(bridge):
     assert lines
     for line in lines:
         with pytest.raises(structlog.DropEvent):
-            bootstrap.audible(None, line["log_level"], line)
+            bootstrap.told("worker")(None, line["log_level"], line)
 
 
 def test_a_pass_after_it_has_no_statement_to_write_anew(bridge, world):

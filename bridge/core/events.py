@@ -10,7 +10,6 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 
 
 class EventKind(StrEnum):
@@ -86,7 +85,7 @@ class Subject:
     external_id: str = ""
     emails: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def addresses(self) -> tuple[str, ...]:
         """Every address in the subject, as compare keys, without repeats; `user_name` only when it is one."""
         named = (self.user_name, *self.emails)

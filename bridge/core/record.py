@@ -106,7 +106,7 @@ class Record:
             manager_name=_text(manager.get("displayName")),
         )
 
-    @cached_property
+    @property
     def own_addresses(self) -> frozenset[str]:
         """The compare keys of the addresses that are surely this person's: `userName` and the primary address.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -174,12 +175,10 @@ def note_record(
     is_active = any(r.is_active for r in living)
     speaking = [r for r in living if r.is_active] or living or [record]
     named = next((r for r in speaking if r.id == record.id), speaking[0])
-    subject = Subject(
-        user_name=named.user_name,
-        external_id=named.external_id,
-        emails=tuple(a for r in speaking for a in r.subject.addresses),
-    )
-    own = frozenset(a for r in speaking for a in r.own_addresses)
+    subject, own = named.subject, named.own_addresses
+    if len(speaking) > 1:
+        subject = replace(subject, emails=tuple(a for r in speaking for a in r.subject.addresses))
+        own = frozenset(a for r in speaking for a in r.own_addresses)
     return note_subject(
         tx, person_id, record.connection, subject, now, is_active=is_active, own_addresses=own, is_new=is_new
     )

@@ -184,7 +184,7 @@ def update_record(tx: Tx, before: Record, record: Record) -> None:
     _UPDATE.run(tx, record_id=record.id, **_changing(record))
     if (before.name_key, before.external_id) != (record.name_key, record.external_id):
         _RENAME.run(tx, record_id=record.id, name_key=record.name_key, external_id=record.external_id)
-    if before.emails != record.emails:
+    if before.body.get("emails") != record.body.get("emails") and before.emails != record.emails:
         tx.execute(delete(t.record_emails).where(t.record_emails.c.record_id == record.id))
         _write_emails(tx, record)
     if before.member_ids != record.member_ids:

@@ -95,13 +95,13 @@ class Scim:
 
         Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        g.now = self._bridge.clock.now()
-        name, digest = self._door.owner(g.now)
+        g.now = now = self._bridge.clock.now()
+        name, digest = self._door.owner(now)
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
         g.connection = connection
-        self._door.note(digest, g.now)
+        self._door.note(digest, now)
         if limit := self._limits.get(connection.name):
             limit.take()
 
@@ -272,11 +272,12 @@ class Scim:
     def _own_url(self) -> str:
         """The address under which the client reached us: the same few for all requests, and each dear to make."""
         said = tuple(map(request.environ.get, _NAMES_US))
-        if said not in self._own_urls:
+        known = self._own_urls.get(said)
+        if known is None:
             if len(self._own_urls) >= MOST_OWN_URLS:  # whoever sends made-up Host headers shall not fill the memory
                 self._own_urls.clear()
-            self._own_urls[said] = request.url_root.rstrip("/")
-        return self._own_urls[said]
+            known = self._own_urls[said] = request.url_root.rstrip("/")
+        return known
 
     def _one(self, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]) -> Response:
         return answer(self._wire(record, selection, groups), 200, {"ETag": resources.version_of(record)})
@@ -315,10 +316,11 @@ def _body() -> dict[str, Any]:
 
 def _sent() -> bytes:
     """The body's bytes. Our server has them all and says so; elsewhere werkzeug has to find where they end."""
-    if not request.environ.get("wsgi.input_terminated"):
+    environ = request.environ
+    if not environ.get("wsgi.input_terminated"):
         return request.get_data(cache=False)
     most: int = current_app.config["MAX_CONTENT_LENGTH"]
-    data: bytes = request.environ["wsgi.input"].read(most + 1)
+    data: bytes = environ["wsgi.input"].read(most + 1)
     if len(data) > most:
         raise RequestEntityTooLarge
     return data

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, exists, select, update
 
 from bridge.store import tables as t
 from bridge.store.db import Tx
@@ -71,6 +71,9 @@ def of_person(tx: Tx, person_id: int, connections: Collection[str] | None = None
 
 def still_out(connections: Sequence[str]) -> Select[int]:
     """Selects the people whom one of the connections says are out and none says are active."""
+    spoken = t.standings.alias("spoken")
+    active = exists().where(
+        spoken.c.person_id == t.standings.c.person_id, spoken.c.connection.in_(connections), ~spoken.c.is_out
+    )
     out = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), t.standings.c.is_out)
-    active = select(t.standings.c.person_id).where(t.standings.c.connection.in_(connections), ~t.standings.c.is_out)
-    return out.where(t.standings.c.person_id.not_in(active)).distinct()
+    return out.where(~active).distinct()

@@ -5,6 +5,8 @@ Times are whole milliseconds since 1970 in UTC, so that SQLite and PostgreSQL re
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,6 +27,12 @@ from bridge.store.columns import Document, Moment
 
 metadata = tables_seen.metadata
 _ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Of an index: only the rows that it is asked about are in it."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 people = Table(
     "people",
@@ -53,13 +61,7 @@ records = Table(
     Column("deleted_at", Moment, nullable=True),
     Column("seeded_at", Moment, nullable=True),
     Index(
-        "ux_records_living_name",
-        "connection",
-        "resource_type",
-        "name_key",
-        unique=True,
-        sqlite_where=text("deleted_at IS NULL"),
-        postgresql_where=text("deleted_at IS NULL"),
+        "ux_records_living_name", "connection", "resource_type", "name_key", unique=True, **_where("deleted_at IS NULL")
     ),
     Index("ix_records_external", "connection", "resource_type", "external_id"),
     Index("ix_records_page", "connection", "resource_type", "seq"),
@@ -118,7 +120,8 @@ standings = Table(
     Column("said_at", Moment, nullable=False),
     Column("activated_at", Moment, nullable=True),
     PrimaryKeyConstraint("person_id", "connection"),
-    Index("ix_standings_out", "connection", "is_out"),
+    Index("ix_standings_out", "connection", sqlite_where=text("is_out = 1"), postgresql_where=text("is_out")),
+    sqlite_with_rowid=False,
 )
 
 accounts = Table(
@@ -141,7 +144,7 @@ inbox = Table(
     Column("source", String(128), nullable=False),
     Column("event_id", String(255), nullable=False),
     Column("kind", String(128), nullable=False),
-    Column("person_id", ForeignKey("people.id"), nullable=True, index=True),
+    Column("person_id", ForeignKey("people.id"), nullable=True),
     Column("subject", Document, nullable=False),
     Column("occurred_at", Moment, nullable=False),
     Column("received_at", Moment, nullable=False),
@@ -195,39 +198,15 @@ cases = Table(
     Column("released", Document, nullable=True),
     Column("is_backlog", Boolean, nullable=False),
     Column("counts_as_intent", Boolean, nullable=False),
-    Column("batch_id", ForeignKey("batches.id"), nullable=True, index=True),
+    Column("batch_id", ForeignKey("batches.id"), nullable=True),
     Column("outcome", Text, nullable=False),
     Column("closed_at", Moment, nullable=True),
-    Index(
-        "ux_cases_open",
-        "person_id",
-        "target",
-        "scope",
-        unique=True,
-        sqlite_where=text("closed_at IS NULL"),
-        postgresql_where=text("closed_at IS NULL"),
-    ),
-    Index(
-        "ix_cases_closed",
-        "closed_at",
-        "id",
-        sqlite_where=text("closed_at IS NOT NULL"),
-        postgresql_where=text("closed_at IS NOT NULL"),
-    ),
-    Index("ix_cases_person", "person_id", "closed_at"),
-    Index(
-        "ix_cases_below",
-        "person_id",
-        sqlite_where=text("scope != 'organization'"),
-        postgresql_where=text("scope != 'organization'"),
-    ),
-    Index(
-        "ix_cases_due",
-        "target",
-        "due_at",
-        sqlite_where=text("closed_at IS NULL"),
-        postgresql_where=text("closed_at IS NULL"),
-    ),
+    Index("ux_cases_open", "person_id", "target", "scope", unique=True, **_where("closed_at IS NULL")),
+    Index("ix_cases_closed", "closed_at", "id", **_where("closed_at IS NOT NULL")),
+    Index("ix_cases_person", "person_id", "closed_at", "target"),
+    Index("ix_cases_batch_id", "batch_id", **_where("batch_id IS NOT NULL")),
+    Index("ix_cases_below", "person_id", **_where("scope != 'organization'")),
+    Index("ix_cases_due", "target", "due_at", **_where("closed_at IS NULL")),
 )
 
 case_events = Table(
@@ -236,6 +215,7 @@ case_events = Table(
     Column("case_id", ForeignKey("cases.id"), nullable=False),
     Column("inbox_id", ForeignKey("inbox.id"), nullable=False),
     PrimaryKeyConstraint("case_id", "inbox_id"),
+    sqlite_with_rowid=False,
 )
 
 steps = Table(
@@ -373,12 +353,13 @@ audit = Table(
     Column("kind", String(64), nullable=False),
     Column("actor", String(128), nullable=False),
     Column("approver", String(255), nullable=False),
-    Column("case_id", BigInteger, nullable=True, index=True),
+    Column("case_id", BigInteger, nullable=True),
     Column("target", String(64), nullable=False),
     Column("facts", Document, nullable=False),
     Column("personal_digest", String(64), nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("ix_audit_case_id", "case_id", **_where("case_id IS NOT NULL")),
 )
 
 audit_personal = Table(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from bridge.core.events import EventKind, Reason
 from bridge.store import db as store
+from bridge.store import inbox, standings
 from bridge.store import tables as t
 
 
@@ -39,6 +43,43 @@ def test_what_an_earlier_version_kept_is_there_and_means_the_same(url, tmp_path)
     with db.read() as tx:
         assert tx.execute(t.batches.select()).one().about == ""
         assert tx.execute(t.records.select()).one().seeded_at is None
+    db.close()
+
+
+def test_tables_that_are_rebuilt_keep_what_is_in_them(url, tmp_path):
+    migrate(url, "0011")
+    engine = store.open_engine(url)
+    kept = t.metadata.tables
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    subject = {"user_name": "maya.okafor@example.com", "external_id": "", "emails": []}
+    with engine.begin() as connection:
+        connection.execute(kept["people"].insert(), {"id": 7, "label": "maya.okafor@example.com", "created_at": now})
+        for source, is_out in (("okta", True), ("entra", False)):
+            said = {"person_id": 7, "connection": source, "is_out": is_out, "said_at": now, "activated_at": None}
+            connection.execute(kept["standings"].insert(), said)
+        event = dict.fromkeys(("transaction_id", "scope", "note"), "") | {"subject": subject, "person_id": 7}
+        event["reason"] = Reason.UNKNOWN.value
+        event |= {"id": 3, "source": "okta", "event_id": "e1", "kind": EventKind.DEACTIVATE.value, "occurred_at": now}
+        event |= {"received_at": now, "is_emergency": False, "is_confirmed": False, "effective_at": None}
+        connection.execute(kept["inbox"].insert(), event)
+        case = {column.name: None for column in kept["cases"].columns} | {"id": 5, "person_id": 7, "target": "main"}
+        case |= {"scope": "organization", "state": "pending", "source": "okta", "plan": {}}
+        case |= {"kind": EventKind.DEACTIVATE.value, "reason": Reason.UNKNOWN.value}
+        case |= {"subject": subject, "opened_at": now, "attempts": 0, "returns": 0}
+        case |= dict.fromkeys(("note", "approver", "trouble", "outcome"), "")
+        case |= dict.fromkeys(("is_emergency", "is_confirmed", "is_back", "is_backlog", "counts_as_intent"), False)
+        connection.execute(kept["cases"].insert(), case)
+        connection.execute(kept["case_events"].insert(), {"case_id": 5, "inbox_id": 3})
+    engine.dispose()
+
+    store.upgrade(url, tmp_path)
+
+    db = store.open_database(url, tmp_path)
+    with db.read() as tx:
+        assert [(s.connection, s.is_out) for s in standings.of_person(tx, 7)] == [("entra", False), ("okta", True)]
+        assert [e.event_id for e in inbox.of_case(tx, 5)] == ["e1"]
+        assert list(tx.execute(standings.still_out(["okta"])).scalars()) == [7]
+        assert list(tx.execute(standings.still_out(["okta", "entra"])).scalars()) == []
     db.close()
 
 

@@ -29,14 +29,17 @@ def change(
     record_id: str | None,
     fn: Callable[[Record | None], Record | None],
     see: Callable[[Tx, Record], None] = lambda _tx, _record: None,
+    *,
+    now: datetime | None = None,
 ) -> Record | None:
     """Change one SCIM record and follow what that means, durably; returns the record as it now is.
 
     `fn` gets the stored record (`None` to create one) and returns the wanted one (`None` to delete it), with its id,
     version and times as they were. It may raise: then nothing was changed. `see` reads what else the answer shows of the
-    record, at the end of the same transaction. Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
+    record, at the end of the same transaction. `now`: when it was said, if the caller has looked at the clock.
+    Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
     """
-    now = bridge.clock.now()
+    now = now or bridge.clock.now()
     before, person = None, None
     with bridge.db.write() as tx:
         if record_id is not None:

@@ -137,7 +137,8 @@ class Database:
     def read(self, *, is_one_question: bool = False) -> Iterator[Tx]:
         """A transaction that only reads. Raises: one of `FAILURES`.
 
-        `is_one_question`: one statement is asked, which is a transaction of its own in SQLite.
+        `is_one_question`: one statement is asked, which is a transaction of its own in SQLite; whether the log is still
+        ours is found out by what is asked after it.
         """
         if not self.is_sqlite:
             with self._connected() as tx:
@@ -146,11 +147,12 @@ class Database:
         # Each thread keeps its connection: the pool takes more time for lending one than most readings take.
         link = self._mine.__dict__.pop("link", None)
         try:
+            is_checked = link is not None and is_one_question
             if link is None:
                 if self._log is not None:
                     self._log.look()
                 link = connected(self.engine)
-            if self._log is not None:
+            if self._log is not None and not is_checked:
                 self._log.check(link)
             tx = Tx(self.engine, link)
             if not is_one_question:

@@ -18,10 +18,14 @@ from bridge.store.filter import equality, where
 from bridge.store.hot import Hot, insertion
 
 
+_READ = tuple(c for c in t.records.columns if c.name not in {"seq", "name_key", "deleted_at", "seeded_at"})
+"""What a living record is made of, and whom it names."""
+
+
 def _looked_up(column: ColumnElement[str]) -> Hot:
     return Hot(
         lambda connection, resource_type, value, count: (
-            select(t.records)
+            select(*_READ)
             .where(
                 t.records.c.connection == connection,
                 t.records.c.resource_type == resource_type,
@@ -35,7 +39,7 @@ def _looked_up(column: ColumnElement[str]) -> Hot:
 
 
 _FIND = Hot(
-    lambda record_id, connection, resource_type: select(t.records).where(
+    lambda record_id, connection, resource_type: select(*_READ).where(
         t.records.c.id == record_id,
         t.records.c.connection == connection,
         t.records.c.resource_type == resource_type,
@@ -43,7 +47,7 @@ _FIND = Hot(
     )
 )
 _LIVING = Hot(
-    lambda person_id, connection, but: select(t.records).where(
+    lambda person_id, connection, but: select(*_READ).where(
         t.records.c.person_id == person_id,
         t.records.c.connection == connection,
         t.records.c.deleted_at.is_(None),

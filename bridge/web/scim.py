@@ -141,7 +141,7 @@ class Scim:
             connection=g.connection.name,
             now=g.now,
         )
-        stored = intake.change(self._bridge, g.connection, record.resource_type, None, lambda _: record)
+        stored = intake.change(self._bridge, g.connection, record.resource_type, None, lambda _: record, now=g.now)
         assert stored is not None
         _note("create", stored)
         wire = _selection_in_url().of(resources.rendered(stored, self._base_url()))  # a new person is in no group
@@ -198,7 +198,7 @@ class Scim:
             _check_version(stored)
 
         resource_type = resources.COLLECTIONS[collection]
-        intake.change(self._bridge, g.connection, resource_type, _known_form(record_id), gone)
+        intake.change(self._bridge, g.connection, resource_type, _known_form(record_id), gone, now=g.now)
         _log.info("scim.delete", connection=g.connection.name, record_id=record_id)
         return answer(None, 204)
 
@@ -220,7 +220,7 @@ class Scim:
 
         try:
             selection = _selection_in_url()
-            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked, see)
+            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked, see, now=g.now)
         except PreconditionFailed:
             raise
         except (ScimError, ports.Conflict) as error:
@@ -246,7 +246,7 @@ class Scim:
             assert stored is not None
             return replace(stored, is_active=False)
 
-        stored = intake.change(self._bridge, g.connection, "User", record_id, out)
+        stored = intake.change(self._bridge, g.connection, "User", record_id, out, now=g.now)
         assert stored is not None
         _note("disable", stored)
 

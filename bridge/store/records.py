@@ -17,7 +17,6 @@ from bridge.store.db import Tx
 from bridge.store.filter import equality, where
 from bridge.store.hot import Hot, insertion
 
-
 _READ = tuple(c for c in t.records.columns if c.name not in {"seq", "name_key", "deleted_at", "seeded_at"})
 """What a living record is made of, and whom it names."""
 

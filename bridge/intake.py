@@ -47,7 +47,7 @@ def change(
             if before is None:
                 raise NotThere(f"no {resource_type} with id {record_id[:64]}")
         wanted = fn(before)
-        inbox.heard_from(tx, connection.name, now)
+        inbox.heard_from(tx, connection.name, now, bridge.db.heard)
         if resource_type == "User":
             after, woken = _change_user(bridge, tx, connection, person, before, wanted, now)
         else:
@@ -64,7 +64,7 @@ def accept(bridge: Bridge, connection: Connection, events: Iterable[IdentityEven
     new = 0
     now = bridge.clock.now()
     with bridge.db.write() as tx:
-        inbox.heard_from(tx, connection.name, now)
+        inbox.heard_from(tx, connection.name, now, bridge.db.heard)
         for event in events:
             person = people.recognise(tx, connection.name, event.subject)
             if person is None:

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ class Database:
         """Whether somebody met `StoreGone`."""
         self.when_gone: Callable[[], None] = lambda: None
         """Called then, in whoever's thread."""
+        self.heard: dict[str, datetime] = {}
+        """When each connection last said something, as far as this process has kept it."""
         self._log = self._new_log()
         self._turns = self._new_turns()
         self._mine = threading.local()

@@ -80,9 +80,15 @@ def hand_over(tx: Tx, from_case: int, to_case: int) -> None:
         attach(tx, inbox_id, to_case)
 
 
-def heard_from(tx: Tx, connection: str, now: datetime) -> None:
-    """Keep when the connection last said something; to the second, so that a burst does not rewrite the row."""
+def heard_from(tx: Tx, connection: str, now: datetime, heard: dict[str, datetime]) -> None:
+    """Keep when the connection last said something; to the second, so that a burst does not rewrite the row.
+
+    `heard` is what this process has kept of it. With a change that fails a second may be lost; the next one is kept.
+    """
     now = now.replace(microsecond=0)
+    if heard.get(connection) == now:
+        return
+    heard[connection] = now
     row = _HEARD.first(tx, connection=connection)
     if row is None:
         tx.execute(insert(t.connections).values(name=connection, last_event_at=now))

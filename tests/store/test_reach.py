@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -39,9 +39,17 @@ def test_a_silent_provider_is_told_of_after_its_time_and_not_before(tx):
     assert told(tx, 7 * HOUR + timedelta(minutes=1)) == ["no provisioning call for 6 h 1 min"]
 
 
+def test_a_burst_writes_when_it_was_heard_once_a_second(tx):
+    heard: dict[str, datetime] = {}
+    for milliseconds in (0, 300, 900, 1_200, 1_900):
+        inbox.heard_from(tx, "entra", START + timedelta(milliseconds=milliseconds), heard)
+        assert reach.of_each(tx, [ENTRA])["entra"].last_event_at == START + timedelta(seconds=milliseconds // 1_000)
+    assert heard == {"entra": START + timedelta(seconds=1)}
+
+
 def test_a_call_is_a_read_too_and_a_change_alone_counts_by_its_token(tx):
     used = token(tx)
-    inbox.heard_from(tx, "entra", START)
+    inbox.heard_from(tx, "entra", START, {})
     tokens.note_use(tx, used, START + 5 * HOUR)
 
     found = reach.of_each(tx, [ENTRA])["entra"]

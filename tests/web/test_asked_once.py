@@ -54,4 +54,4 @@ def test_of_somebody_new_nothing_is_asked_but_who_they_are(okta, asked):
 
     okta.user("maya.okafor@example.com", externalId="00uMAYA")
 
-    assert sorted(tables(asked)) == ["audit_head", "connections", "identities", "identities", "records", "tokens"]
+    assert sorted(tables(asked)) == ["audit_head", "identities", "identities", "records", "tokens"]

@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import structlog
-
 from bridge import preparing
 from bridge.core import case as cases_of
 from bridge.core.case import Case, CaseState
@@ -22,8 +20,6 @@ from bridge.store import cases, groups, inbox, members, people, records, returns
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
 from bridge.store.standings import Standing
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +148,7 @@ def _open_or_repeat(
         came_back = returns.drop_all(tx, person, case.target, why, now) or any(s.activated_at for s in said)
         if came_back:  # of others nobody has asked, and their disable need not look for it
             todos.settle_coming_back(tx, person, case.target, f"the bridge, since {why}", now)
-    log.info("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
+    tx.tell("case opened", case_id=case.id, target=target, event_id=event.event_id, source=event.source)
     if sees_to_it(case, bridge, now):
         for other in mine:
             if not other.is_whole:
@@ -240,7 +236,7 @@ def _take_back(
         done = [s for s in cases.steps_of(tx, case.id) if s.may_have_effect]
         after = cases.save(tx, cases_of.reactivated(case, touched=bool(done), by=event.source, now=now))
         tx.audit(_about(after, "case.reactivated", event, now))
-        log.info("case reactivated", case_id=case.id, target=case.target, event_id=event.event_id)
+        tx.tell("case reactivated", case_id=case.id, target=case.target, event_id=event.event_id)
         if done:
             back = preparing.by_policy(
                 tx, after, bridge.policies[case.target], event.source, bridge.connections_of(case.target), now

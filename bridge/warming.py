@@ -96,6 +96,8 @@ class _Joined(Database):
         yield self._tx
         audit.append(self._tx, audit.drafted(self._tx.entries), self.audit_key)
         self._tx.entries.clear()
+        self._log_told(self._tx)
+        self._tx.told.clear()
 
     @contextmanager
     def read(self, *, is_one_question: bool = False) -> Iterator[Tx]:  # noqa: ARG002 - it is one open transaction

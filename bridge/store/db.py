@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,8 @@ from bridge.store import audit
 from bridge.store.log import Log, StoreGone
 from bridge.store.transaction import Tx, connected
 from bridge.store.turns import Turns
+
+log = structlog.get_logger()
 
 __all__ = [
     "FAILURES",
@@ -111,18 +114,24 @@ class Database:
             except StoreGone:
                 self._tell()
                 raise
+            self._log_told(tx)
             return
         with self._connected() as tx:
             tx.run(*BEGIN_WRITE[self.engine.dialect.name])
             yield tx
             self._seal(tx, audit.drafted(tx.entries))
             tx.run("COMMIT")
+        self._log_told(tx)
 
     def _tell(self) -> None:
         if self._turns is not None:
             self._turns.rescue()
         self.is_gone = True
         self.when_gone()
+
+    def _log_told(self, tx: Tx) -> None:
+        for what, facts in tx.told:
+            log.info(what, **facts)
 
     def _seal(self, tx: Tx, drafts: Sequence[audit.Draft]) -> None:
         if drafts:

@@ -36,6 +36,7 @@ class Tx:
         self.dialect = engine.dialect
         self.is_sqlite = engine.dialect.name == "sqlite"
         self.entries: list[Entry] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
         self._engine = engine
         self._link = link
         self._cursor = cursor or link.cursor()
@@ -85,6 +86,10 @@ class Tx:
     def audit(self, entry: Entry) -> None:
         """Have the entry appended with this transaction, or not at all."""
         self.entries.append(entry)
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Have a line about it in the log once it is durable, and not at all if it never is."""
+        self.told.append((event, facts))
 
     def lease_now(self, clock_now: datetime) -> datetime:
         """The time that leases go by: PostgreSQL's own, since its machines' clocks may differ; else the clock's."""

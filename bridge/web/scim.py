@@ -141,9 +141,10 @@ class Scim:
             connection=g.connection.name,
             now=g.now,
         )
-        stored = intake.change(self._bridge, g.connection, record.resource_type, None, lambda _: record, now=g.now)
+        stored = intake.change(
+            self._bridge, g.connection, record.resource_type, None, lambda _: record, _telling("create"), now=g.now
+        )
         assert stored is not None
-        _note("create", stored)
         wire = _selection_in_url().of(resources.rendered(stored, self._base_url()))  # a new person is in no group
         headers = {"Location": resources.location_of(stored, self._base_url()), "ETag": resources.version_of(stored)}
         return answer(wire, 201, headers)
@@ -214,8 +215,10 @@ class Scim:
             return changed(stored)
 
         groups: list[tuple[str, str]] = []
+        tell = _telling("change")
 
         def see(tx: Tx, stored: Record) -> None:
+            tell(tx, stored)
             groups.extend(_groups_of(tx, [stored], selection).get(stored.id, ()))
 
         try:
@@ -236,7 +239,6 @@ class Scim:
                 self._disable(record_id)
             raise
         assert stored is not None
-        _note("change", stored)
         return self._one(stored, selection, groups)
 
     def _disable(self, record_id: str) -> None:
@@ -246,9 +248,7 @@ class Scim:
             assert stored is not None
             return replace(stored, is_active=False)
 
-        stored = intake.change(self._bridge, g.connection, "User", record_id, out, now=g.now)
-        assert stored is not None
-        _note("disable", stored)
+        intake.change(self._bridge, g.connection, "User", record_id, out, _telling("disable"), now=g.now)
 
     def service_provider_config(self) -> Response:
         """What is supported."""
@@ -371,5 +371,11 @@ def _listed(found: list[dict[str, Any]], wanted: str | None) -> Response:
     return answer(resources.list_response(found, total=len(found), start=1))
 
 
-def _note(what: str, record: Record) -> None:
-    _log.info(f"scim.{what}", connection=record.connection, record_id=record.id, version=record.version)
+def _telling(what: str) -> Callable[[Tx, Record], None]:
+    """Tells of a write in the log. Of one that opens or ends a case its line tells: the event's id is record and version."""
+
+    def tell(tx: Tx, record: Record) -> None:
+        if not tx.told:
+            tx.tell(f"scim.{what}", connection=record.connection, record_id=record.id, version=record.version)
+
+    return tell

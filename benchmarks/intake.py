@@ -15,6 +15,8 @@ from bridge.core.record import Record
 
 WRITES = {"patch": "PATCH active false, true, …", "post": "POST /Users"}
 MODES = {"filter": 'GET userName eq "…"', **WRITES}
+START_SECONDS = 30
+"""In which the workers have begun."""
 WORKERS = ("left", "right")
 """Each has a target of its own to work on, since only one worker at a time has the claim on a target."""
 
@@ -55,6 +57,8 @@ def beside(plan: Plan) -> Iterator[Row]:
             for _ in range(plan.runs):
                 for people_there in waiting:
                     _go(bridge, [people_there.pop() for _ in range(plan.leavers)])
+                known = len(other_side.removed)  # the sweep rings for them: until then nobody would work beside
+                process.until(lambda known=known: len(other_side.removed) > known, START_SECONDS)  # type: ignore[misc]
                 before = len(other_side.removed)
                 found.append(load.run(server, mode, plan.seconds))
                 removed.append((len(other_side.removed) - before) / plan.seconds)

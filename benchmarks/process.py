@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -69,6 +69,15 @@ def wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
             return
         time.sleep(0.02)
     raise NotMeasured(f"{url} does not answer: {last_words(log)}")
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    """Returns as soon as it holds. Raises: `NotMeasured` when it does not within that time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise NotMeasured(f"nothing moved within {seconds:g} s")
+        time.sleep(0.002)
 
 
 def last_words(log: Path) -> str:

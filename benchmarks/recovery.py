@@ -87,14 +87,14 @@ class Tree:
             known = len(seen)
             for _ in range(3):
                 self._leave(people.pop())
-            _until(lambda: len(seen) > known)
+            process.until(lambda: len(seen) > known, LIMIT_SECONDS)
             known, began = len(seen), time.perf_counter()
             strike(self)
         else:
             known, began = len(seen), time.perf_counter()
             strike(self)
             self._leave(people.pop())
-        _until(lambda: len(seen) > known)
+        process.until(lambda: len(seen) > known, LIMIT_SECONDS)
         self._other_side.slow_seconds = 0.0
         took = seen[known] - began
         self._until_all_are_out()
@@ -174,11 +174,3 @@ def _children(pid: int) -> list[int]:
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            raise NotMeasured(f"nothing moved within {LIMIT_SECONDS} s")
-        time.sleep(0.002)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import httpx
 
 from benchmarks import machine, ours, posthog, process
-from benchmarks.figures import NotMeasured, Row, quantile
+from benchmarks.figures import Row, quantile
 from benchmarks.load import PATCH_OP
 from benchmarks.plan import Plan
 from bridge import queue_server
@@ -45,7 +45,8 @@ def removal(plan: Plan) -> Iterator[Row]:
             process.first_line(run, bridge.log)
             told = json.loads((bridge.data / "run.json").read_text())
             bell = RedisBell(queue_server.url(bridge.data))
-            _until(lambda: _is_quiet(bridge))  # the first looks at so many organizations belong to the start
+            # The first looks at so many organizations belong to the start.
+            process.until(lambda: _is_quiet(bridge), LIMIT_SECONDS)
             with httpx.Client(headers={"Content-Type": "application/scim+json"}) as client:
 
                 def ring(target: str, record: Record) -> float:
@@ -79,9 +80,9 @@ def _each(
     for record in people:
         known = len(seen)
         began = begin(target, record)
-        _until(lambda known=known: len(seen) > known)  # type: ignore[misc]
+        process.until(lambda known=known: len(seen) > known, LIMIT_SECONDS)  # type: ignore[misc]
         took.append((seen[known] - began) * 1000)
-        _until(lambda: _is_quiet(bridge))
+        process.until(lambda: _is_quiet(bridge), LIMIT_SECONDS)
         time.sleep(PAUSE_SECONDS * (1 + random.random()))
     return took
 
@@ -92,14 +93,6 @@ def _is_quiet(bridge: ours.Ours) -> bool:
         claim = any(tx.execute(t.targets.select().with_only_columns(t.targets.c.claim_token)).scalars())
         due = tx.execute(t.cases.select().where(t.cases.c.due_at <= bridge.bridge.clock.now())).first()
     return not claim and due is None
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            raise NotMeasured(f"nobody was removed within {LIMIT_SECONDS} s")
-        time.sleep(0.002)
 
 
 def _row(what: str, took: Sequence[float]) -> Row:

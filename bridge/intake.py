@@ -104,9 +104,11 @@ def _change_user(
     )
     if event is not None:  # its entry in the audit log says which record and version it is about
         known = following.Known(open_cases=known.open_cases, standings=said)
-        return after, following.follow(bridge, tx, event, person, connection.targets, now, known=known) or set()
+        woken = following.follow(bridge, tx, event, person, connection.targets, now, known=known)
+        if woken is not None:
+            return after, woken
     _audit_change(tx, before, after, now)
-    if not is_active:
+    if event is None and not is_active:
         return after, _look_again(tx, connection, known.open_cases, now)
     return after, set()
 

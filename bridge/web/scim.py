@@ -372,10 +372,10 @@ def _listed(found: list[dict[str, Any]], wanted: str | None) -> Response:
 
 
 def _telling(what: str) -> Callable[[Tx, Record], None]:
-    """Tells of a write in the log. Of one that opens or ends a case its line tells: the event's id is record and version."""
+    """Tells of a write in the log. Of a User's that opens or ends a case its line tells: the event's id is record and version."""
 
     def tell(tx: Tx, record: Record) -> None:
-        if not tx.told:
+        if not tx.told or record.resource_type != "User":
             tx.tell(f"scim.{what}", connection=record.connection, record_id=record.id, version=record.version)
 
     return tell

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import structlog
 
 from bridge import decisions
 from bridge.core.case import CaseState
@@ -121,6 +122,16 @@ def test_one_request_that_takes_one_out_and_puts_another_in_is_one_leaving(bridg
     okta.patch(f"/Groups/{group}", by_filter(maya, ""), {"op": "add", "path": "members", "value": member(tomas)})
 
     assert the_case(bridge).subject.user_name == MAYA
+
+
+def test_the_log_tells_of_the_group_s_write_and_of_the_case_that_it_opens(okta):
+    maya = okta.user(MAYA)
+    group = okta.group("Analysts", maya)
+
+    with structlog.testing.capture_logs() as lines:
+        leave(okta, group, maya)
+
+    assert [(line["event"], line.get("record_id")) for line in lines] == [("case opened", None), ("scim.change", group)]
 
 
 def test_leaving_one_of_two_groups_that_grant_the_same_does_nothing_but_is_told(bridge, okta):

@@ -138,7 +138,13 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] not in (["test"], ["lint"]):
         os.umask(0o077)
-    sys.exit(run_command(given))
+    status = run_command(given)
+    if status == INTERRUPTED:
+        # Python kills a `-m` process at its end if Ctrl-C ever went through code that is run from text, as a dataclass
+        # is made, even where it was caught; it forgets that when the next such code begins.
+        # Source: CPython's `run_eval_code_obj` and `Py_RunMain`.
+        exec("")  # noqa: S102 - nothing is in it
+    sys.exit(status)
 
 
 def run_command(arguments: list[str], context: Context | None = None) -> int:

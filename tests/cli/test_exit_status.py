@@ -54,6 +54,33 @@ def test_an_opened_case_is_there_for_the_next_command(process):
     assert "asked for the removal of a@example.com" in done.stdout
 
 
+INTERRUPTED_IN_THE_MIDDLE_OF_A_CLASS = """
+import bridge.cli
+
+def command(*_):
+    exec("raise KeyboardInterrupt")
+
+bridge.cli.LazyGroup.get_command = command
+bridge.cli.main(["status"])
+"""
+
+
+@pytest.mark.process
+def test_ctrl_c_is_an_exit_status_wherever_it_comes(tmp_path):
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_IN_THE_MIDDLE_OF_A_CLASS)
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    done = subprocess.run(
+        [sys.executable, "-m", "interrupted"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+    assert (done.returncode, done.stderr.strip()) == (130, "Interrupted.")
+
+
 HUGE = "99999999999999999999"
 
 

@@ -8,11 +8,16 @@ it learns of it from its parent, or from who still has it open.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import PoolProxiedConnection
+
+
+LOG_BEGINS = bytes.fromhex("377f06")
+"""Then comes 82 or 83, by the byte order of the checksums."""
 
 
 class StoreGone(OSError):
@@ -30,7 +35,9 @@ class Log:
     def remember(self) -> None:
         """Know which file the log is before a fork opens the store. One that nobody has open was not taken away: it ended."""
         inode, known = self._found(), self._inode
-        if inode != known and not (known and _is_open(lambda _, open_one: open_one == known)):
+        if inode != known and not (
+            known and any(each.inode == known and self._is_ours(each) for each in _open_files())
+        ):
             self._inode = inode
 
     def look(self) -> None:
@@ -47,7 +54,7 @@ class Log:
         Raises: `StoreGone`, after what the lost log holds was put into the store's file, as far as this connection can.
         """
         inode = self._found()
-        if not self._inode and not _is_open(lambda name, _: name == f"{self._path} (deleted)"):
+        if not self._inode and not any(each.name == f"{self._path} (deleted)" for each in _open_files()):
             self._inode = inode  # the first connection makes it
             return
         if inode == self._inode != 0:
@@ -65,17 +72,39 @@ class Log:
         except FileNotFoundError:
             return 0
 
+    def _is_ours(self, each: _OpenFile) -> bool:
+        """Whether a file with our log's inode is the log. When it ended, the number was free for any new file.
 
-def _is_open(is_meant: Callable[[str, int], bool]) -> bool:
-    """Whether some process of ours has a file open that is meant, by its name now and its inode. Linux only; else no."""
-    return any(is_meant(name, inode) for name, inode in _open_files())
+        Most often SQLite's own `-shm` beside the next log gets it; and sometimes the log of another store.
+        """
+        store = each.name.removesuffix("-wal")
+        is_anothers = each.name not in (self._path, store) and os.path.exists(store)  # noqa: PTH110 - a text
+        return not is_anothers and each.is_log()
 
 
-def _open_files() -> Iterator[tuple[str, int]]:
+@dataclass(frozen=True)
+class _OpenFile:
+    """One file that some process of ours has open. `name` is its name now, which may end with ` (deleted)`."""
+
+    fd: Path
+    name: str
+    inode: int
+
+    def is_log(self) -> bool:
+        """Whether a write-ahead log stands in it. Source: SQLite's file format, section 4.1."""
+        try:
+            with self.fd.open("rb") as file:
+                return file.read(len(LOG_BEGINS)) == LOG_BEGINS
+        except OSError:
+            return False
+
+
+def _open_files() -> Iterator[_OpenFile]:
+    """Linux only; nothing elsewhere."""
     for folder in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):  # somebody else's process, or one that has just ended
-            for file in folder.iterdir():
+            for fd in folder.iterdir():
                 with suppress(OSError):
-                    name = os.readlink(file)  # noqa: PTH115 - a file that is gone has no Path
+                    name = os.readlink(fd)  # noqa: PTH115 - a file that is gone has no Path
                     if name.startswith("/"):
-                        yield name, os.stat(file).st_ino  # noqa: PTH116
+                        yield _OpenFile(fd, name, os.stat(fd).st_ino)  # noqa: PTH116

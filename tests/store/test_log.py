@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from bridge.store import db as store
 from bridge.store.db import StoreGone
+from bridge.store.log import Log
 
 
 @pytest.fixture
@@ -96,3 +98,21 @@ def test_a_log_that_ended_with_its_last_connection_was_not_taken_away(file):
     assert labels(web) == ["Maya", "Ben", "Chiara"]
     web.close()
     parent.close()
+
+
+def test_what_got_the_number_of_a_log_that_ended_is_not_taken_for_it(file, tmp_path):
+    """A file system gives the next new file the number that is free: mostly it is SQLite's own index beside the next log."""
+    another = Path(shutil.copy(file, tmp_path / "another.db"))
+    logs = [Log(file), Log(file), Log(file)]
+    somebody_elses = opened(another)
+    write(somebody_elses, "Maya")
+    ours = opened(file)
+    write(ours, "Ben")
+    for log, name in zip(logs, ("bridge.db-shm", "another.db-wal", "another.db-shm"), strict=True):
+        log._inode = (tmp_path / name).stat().st_ino
+
+        log.remember()
+
+        assert log._inode == log_of(file).stat().st_ino, name
+    ours.close()
+    somebody_elses.close()

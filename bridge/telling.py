@@ -60,10 +60,9 @@ def ask_about_hidden(tx: Tx, case: Case, accounts: Iterable[str], now: datetime)
     An account that is deactivated there is listed no more, cannot be removed through the API (404), and is a member again
     as soon as it is activated. Source: PostHog, posthog/api/organization_member.py (lists active users only).
     """
-    removed = cases.removed_accounts(tx, case.target)
     for account in sorted(accounts):
         former = members.former(tx, case.target, account)
-        if former is None or account in removed or members.one(tx, case.target, account) is not None:
+        if former is None or members.one(tx, case.target, account) is not None or cases.has_removed(tx, case, account):
             continue
         words = (
             f"{former.member.email} was a member of {case.target} until {utc(former.gone_at)}, and it was not the bridge that "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy import func, select
+
 from bridge import intake
 from bridge.core.plan import HoldCode
 from bridge.core.record import Record
@@ -35,7 +37,7 @@ class Idp:
 
     def _count(self) -> int:
         with self.bridge.db.read() as tx:
-            return len(tx.execute(t.records.select()).all()) + 1
+            return (tx.execute(select(func.max(t.records.c.seq))).scalar() or 0) + 1
 
     def change(self, record_id: str, **fields) -> Record:
         return intake.change(self.bridge, self.connection, "User", record_id, lambda r: replace(r, **fields))

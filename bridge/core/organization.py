@@ -5,6 +5,7 @@ Built by `remotes/posthog`; the numbers that PostHog gives its levels stay there
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -76,7 +77,20 @@ class Organization:
 
     def member(self, user_uuid: str) -> Member | None:
         """The member with that account, or `None`."""
-        return next((m for m in self.members if m.user_uuid == user_uuid), None)
+        return self.by_account.get(user_uuid)
+
+    @cached_property
+    def by_account(self) -> Mapping[str, Member]:
+        """The members by `user_uuid`."""
+        return {m.user_uuid: m for m in self.members}
+
+    @cached_property
+    def by_address(self) -> Mapping[str, Sequence[Member]]:
+        """The members by compare key: PostHog may have several whose addresses differ in case alone."""
+        found: dict[str, list[Member]] = {}
+        for member in self.members:
+            found.setdefault(member.address, []).append(member)
+        return found
 
     @property
     def owners(self) -> tuple[Member, ...]:

@@ -73,12 +73,11 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
 
 def departing(organization: Organization, leavers: Iterable[Leaver]) -> frozenset[str]:
     """The accounts of everyone who is leaving, by link or exact address."""
-    by_address = {m.address: m.user_uuid for m in organization.members}
     found: set[str] = set()
     for leaver in leavers:
-        named = {by_address[a] for a in leaver.addresses if a in by_address}
+        named = {m.user_uuid for a in leaver.addresses for m in organization.by_address.get(a, ())}
         found |= (named | leaver.accounts) - leaver.dismissed
-    return frozenset(found & {m.user_uuid for m in organization.members})
+    return frozenset(found & organization.by_account.keys())
 
 
 @lru_cache(maxsize=50_000)

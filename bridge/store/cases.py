@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Select, bindparam, func, insert, or_, select, union_all, update
 
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
@@ -20,6 +20,21 @@ from bridge.store.db import Tx
 from bridge.store.hot import Hot, insertion
 from bridge.store.inbox import subject_in, subject_out
 from bridge.store.plans import plan_in, plan_out, released_in, released_out
+
+
+def _number_of_removals(target: BindParameter[str], since: BindParameter[datetime]) -> Select[int]:
+    """Asked in two halves, of which each is one place of an index: whatever ended earlier is not read."""
+    counted = select(t.steps.c.canonical).where(
+        t.steps.c.target == target,
+        t.steps.c.is_removal,
+        or_(t.steps.c.result == "done", t.steps.c.result == "sent", t.steps.c.result == "lost"),
+        ~t.steps.c.was_approved,
+        t.steps.c.started_at > since,
+    )
+    halves = (counted.where(t.steps.c.ended_at > since), counted.where(t.steps.c.ended_at.is_(None)))
+    both = union_all(*halves).subquery("counted")
+    return select(func.count(both.c.canonical.distinct()).label("number"))
+
 
 _INSERT = Hot(lambda: insertion(t.cases).returning(t.cases.c.id))
 _FIXED = {"id", "person_id", "target", "scope"}
@@ -63,13 +78,13 @@ _UNSETTLED = Hot(
         t.steps.c.case_id == case_id, or_(t.steps.c.result == "sent", t.steps.c.result == "lost")
     )
 )
-_REMOVALS = Hot(
-    lambda target, since: select(func.count(t.steps.c.canonical.distinct()).label("number")).where(
-        t.steps.c.target == target,
-        t.steps.c.is_removal,
-        or_(t.steps.c.result == "done", t.steps.c.result == "sent", t.steps.c.result == "lost"),
-        ~t.steps.c.was_approved,
-        t.steps.c.started_at > since,
+_REMOVALS = Hot(_number_of_removals)
+_REMOVED = Hot(
+    lambda target, canonical: (
+        select(t.steps.c.id)
+        .where(t.steps.c.canonical == canonical, t.steps.c.target == target, t.steps.c.is_removal)
+        .where(t.steps.c.result == "done")
+        .limit(1)
     )
 )
 _DONE = Hot(
@@ -129,12 +144,15 @@ def unsettled(tx: Tx, case_id: int) -> list[tuple[int, str, str, datetime]]:
     return [tuple(row) for row in _UNSETTLED.rows(tx, case_id=case_id)]
 
 
-def removed_accounts(tx: Tx, target: str) -> frozenset[str]:
-    """The accounts whose membership the bridge's own DELETE ended: answered with success, or found done by a look."""
-    query = select(t.steps.c.canonical).where(
-        t.steps.c.target == target, t.steps.c.is_removal, t.steps.c.result == "done"
-    )
-    return frozenset(canonical.partition(" ")[2] for canonical in tx.execute(query).scalars())
+def has_removed(tx: Tx, case: Case, user_uuid: str) -> bool:
+    """Whether the bridge's own DELETE ended that account's membership, for this case or another of the target.
+
+    Answered with success, or found done by a look.
+    """
+    # Mostly it was this case, whose steps are found at once.
+    canonical = f"remove_member {user_uuid}"
+    is_own = any(s.is_removal and s.canonical == canonical for s in steps_of(tx, case.id))
+    return is_own or _REMOVED.value(tx, target=case.target, canonical=canonical) is not None
 
 
 def batch_is_decided(tx: Tx, case: Case) -> bool:

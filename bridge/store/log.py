@@ -15,7 +15,6 @@ from pathlib import Path
 
 from sqlalchemy import PoolProxiedConnection
 
-
 LOG_BEGINS = bytes.fromhex("377f06")
 """Then comes 82 or 83, by the byte order of the checksums."""
 

@@ -33,6 +33,14 @@ FORMER_FOR = timedelta(days=400)
 """How long those who are members no more are kept: a year and what an auditor needs to ask about it."""
 
 _KEPT = Hot(lambda target: select(t.members).where(t.members.c.target == target).order_by(t.members.c.address_key))
+_ONE = Hot(
+    lambda target, user_uuid: select(t.members).where(t.members.c.target == target, t.members.c.user_uuid == user_uuid)
+)
+_FORMER = Hot(
+    lambda target, user_uuid: select(t.former_members).where(
+        t.former_members.c.target == target, t.former_members.c.user_uuid == user_uuid
+    )
+)
 _NOT_FORMER = Hot(
     lambda target, user_uuid: delete(t.former_members).where(
         t.former_members.c.target == target, t.former_members.c.user_uuid == user_uuid
@@ -155,8 +163,7 @@ def part_with(
 
 def former(tx: Tx, target: str, user_uuid: str) -> FormerMember | None:
     """The membership that this account had last and has no more, or `None` when none was ever seen to end."""
-    mine = (t.former_members.c.target == target, t.former_members.c.user_uuid == user_uuid)
-    row = tx.execute(select(t.former_members).where(*mine)).first()
+    row = _FORMER.first(tx, target=target, user_uuid=user_uuid)
     return None if row is None else _former(row)
 
 
@@ -177,8 +184,7 @@ def kept(tx: Tx, target: str) -> list[KeptMember]:
 
 def one(tx: Tx, target: str, user_uuid: str) -> KeptMember | None:
     """The member with that account at the last look, or `None`."""
-    query = select(t.members).where(t.members.c.target == target, t.members.c.user_uuid == user_uuid)
-    row = tx.execute(query).first()
+    row = _ONE.first(tx, target=target, user_uuid=user_uuid)
     return None if row is None else _kept(row)
 
 

@@ -1,17 +1,15 @@
 """Who writes next to SQLite, and which changes become durable together.
 
-SQLite has one write lock for all processes. Ours queue for it on a thread lock and on an `flock`, instead of in SQLite's
+SQLite has one write lock for all processes. Ours queue for it on a thread lock and in a `Line`, instead of in SQLite's
 blind waiting (p99 from 625 ms to 31 ms with other processes writing).
 
 Whoever has the turn and sees others of this process waiting leaves the transaction open for the next one and waits: the
 last one commits for all of them, and none returns before that. One wait for the disk then serves several requests. A
-change that fails is undone alone, by its savepoint. May import: `audit`, `log`, `transaction`.
+change that fails is undone alone, by its savepoint. May import: `audit`, `line`, `log`, `transaction`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 import threading
 import time
@@ -23,6 +21,7 @@ from sqlalchemy import Engine, PoolProxiedConnection
 from sqlalchemy.exc import OperationalError
 
 from bridge.store.audit import Draft, drafted
+from bridge.store.line import Line
 from bridge.store.log import Log
 from bridge.store.transaction import Tx, connected
 
@@ -86,11 +85,10 @@ class Turns:
     def __init__(self, engine: Engine, log: Log, lock_path: Path, patience_seconds: float, seal: Seal) -> None:
         self._engine = engine
         self._log = log
-        self._lock_path = lock_path
+        self._line = Line(lock_path)
         self._patience_seconds = patience_seconds
         self._seal = seal
         self._turn = threading.Lock()
-        self._lock_fd: int | None = None
         self._link: PoolProxiedConnection | None = None
         self._open: _Together | None = None
         self._waiting: set[int] = set()
@@ -142,9 +140,7 @@ class Turns:
         if self._link is not None:
             self._link.close()
             self._link = None
-        if self._lock_fd is not None:
-            os.close(self._lock_fd)
-            self._lock_fd = None
+        self._line.close()
 
     def _begun(self, deadline: float) -> _Together:
         """The open transaction, with this thread's turn in it.
@@ -158,7 +154,7 @@ class Turns:
                 if self._open is None:
                     self._open = _Together(self._begin())
             except BaseException as error:
-                self._let_go()
+                self._line.leave()
                 self._turn.release()
                 is_patient = isinstance(error, OperationalError) and _is_locked(error) and time.monotonic() < deadline
                 if not is_patient:
@@ -176,9 +172,7 @@ class Turns:
             self._waiting.discard(me)
 
     def _begin(self) -> Tx:
-        if self._lock_fd is None:
-            self._lock_fd = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+        self._line.enter()
         if self._link is None:
             self._log.look()
             self._link = connected(self._engine)
@@ -236,7 +230,7 @@ class Turns:
 
     def _end(self, together: _Together) -> None:
         self._open = None
-        self._let_go()
+        self._line.leave()
         together.end()
 
     def _drop_link(self) -> None:
@@ -244,10 +238,6 @@ class Turns:
         if self._link is not None:
             self._link.close()
             self._link = None
-
-    def _let_go(self) -> None:
-        if self._lock_fd is not None:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
 
 def _is_locked(error: OperationalError) -> bool:

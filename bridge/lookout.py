@@ -20,6 +20,7 @@ from bridge.store import (
     before_removal,
     cases,
     claims,
+    departures,
     invites,
     members,
     outside,
@@ -62,6 +63,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         invited = invites.difference(tx, target, organization)
         had = surroundings.access_of(tx, target, who.gone) if who.gone else {}
         new = people.unlinked(tx, target, bridge.connections_of(target), organization)
+        back = departures.seen_again(tx, target, bridge.connections_of(target), organization)
         strange = outside.unexplained(tx, target, who.gone) if who.gone and _shows_everybody(organization) else ()
     with bridge.db.write() as tx:
         targets.hold_on(tx, target, token, now)
@@ -80,6 +82,7 @@ def look(bridge: Bridge, target: str, token: str, remote: Target) -> Organizatio
         members.keep(tx, target, who)
         invites.keep(tx, target, invited)
         people.link_by_address(tx, target, new, now)
+        people.may_be_in(tx, back)
         if new:
             tx.audit(Entry(at=now, kind="people.linked", actor="bridge", target=target, facts={"count": len(new)}))
         if is_daily or before.looked_at is None:

@@ -186,6 +186,8 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
             case, found, is_verified=this.is_fresh, on_no_match=facts.on_no_match, policy=policy, now=now
         )
         _keep(tx, this, case, after, was_watched=was_watched)
+        if case.is_whole and not facts.is_member:
+            cases.note_absent(tx, case.id, now)
         _link_matches(tx, this, after, found)
         if found.is_empty and after.state is not case.state and bridge.targets[this.target].is_self_hosted:
             ask_about_hidden(tx, after, facts.leaver.accounts, now)

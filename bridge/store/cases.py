@@ -36,9 +36,13 @@ def _number_of_removals(target: BindParameter[str], since: BindParameter[datetim
     return select(func.count(both.c.canonical.distinct()).label("number"))
 
 
-_INSERT = Hot(lambda: insertion(t.cases).returning(t.cases.c.id))
-_FIXED = {"id", "person_id", "target", "scope"}
-"""What never changes about a case. SQLite writes an index anew when one of its columns is set, changed or not."""
+_KEPT_APART = {"id", "absent_at"}
+"""What is no part of a `Case`."""
+_INSERT = Hot(
+    lambda: insertion(t.cases, *(c.name for c in t.cases.columns if c.name not in _KEPT_APART)).returning(t.cases.c.id)
+)
+_FIXED = _KEPT_APART | {"person_id", "target", "scope"}
+"""What saving a case does not change. SQLite writes an index anew when one of its columns is set, changed or not."""
 _SAVE = Hot(
     lambda case_id: (
         update(t.cases)
@@ -87,6 +91,11 @@ _REMOVED = Hot(
         .limit(1)
     )
 )
+_ABSENT = Hot(
+    lambda case_id, now: (
+        update(t.cases).where(t.cases.c.id == case_id, t.cases.c.absent_at.is_(None)).values(absent_at=now)
+    )
+)
 _DONE = Hot(
     lambda case_id, since: select(t.steps.c.canonical, t.steps.c.ended_at).where(
         t.steps.c.case_id == case_id,
@@ -128,6 +137,14 @@ def people_leaving(target: str) -> Select[int]:
     return select(t.cases.c.person_id).where(
         t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None)
     )
+
+
+def note_absent(tx: Tx, case_id: int, now: datetime) -> None:
+    """No member is the case's person: others' plans need not ask about them until something says otherwise.
+
+    That is a look (`departures.seen_again`), a name or an account that is new of the person (`people`).
+    """
+    _ABSENT.run(tx, case_id=case_id, now=now)
 
 
 def due_at(tx: Tx, target: str, now: datetime, *, leaving_out: Iterable[int] = ()) -> Case | None:

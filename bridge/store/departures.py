@@ -1,19 +1,20 @@
 """Who else is leaving a target, as accounts of the members there: every plan asks, and hundreds may leave at once.
 
-May import: `cases`, `people` and what lies below them.
+May import: `people` and what lies below it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, select, type_coerce
+from sqlalchemy import BindParameter, ColumnElement, Integer, Select, and_, select, type_coerce
 
 from bridge.core.case import CaseState
 from bridge.core.organization import Organization
-from bridge.store import cases, people
+from bridge.store import people
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot
@@ -24,8 +25,17 @@ def _number(name: str, truth: ColumnElement[bool]) -> ColumnElement[int]:
     return type_coerce(truth, Integer).label(name)
 
 
-_LEAVING = Hot(
-    lambda target, later: (
+def _is_open(target: BindParameter[str], *, are_absent: bool) -> tuple[ColumnElement[bool], ...]:
+    """Selects the cases at the target as a whole of those who may be members, or of those who were found to be none."""
+    absent_at = t.cases.c.absent_at
+    presence = absent_at.is_not(None) if are_absent else absent_at.is_(None)
+    return t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None), presence
+
+
+def _leaving(target: BindParameter[str], later: BindParameter[datetime], *, are_absent: bool) -> Select[Any]:
+    """Each person with a row for each linked account, or one without."""
+    link = and_(t.accounts.c.person_id == t.cases.c.person_id, t.accounts.c.target == t.cases.c.target)
+    return (
         select(
             t.cases.c.person_id,
             _number("counts_as_intent", t.cases.c.counts_as_intent),
@@ -33,21 +43,22 @@ _LEAVING = Hot(
             t.accounts.c.user_uuid,
             _number("is_theirs", t.accounts.c.is_theirs),
         )
-        .select_from(
-            t.cases.outerjoin(
-                t.accounts,
-                and_(t.accounts.c.person_id == t.cases.c.person_id, t.accounts.c.target == t.cases.c.target),
-            )
-        )
-        .where(t.cases.c.target == target, t.cases.c.scope == "organization", t.cases.c.closed_at.is_(None))
+        .select_from(t.cases.outerjoin(t.accounts, link))
+        .where(*_is_open(target, are_absent=are_absent))
     )
-)
-# What kind of name it is is left to Python: asked for in SQL, SQLite looks through every address that there is.
-_NAMED = Hot(
-    lambda target: select(
-        t.identities.c.person_id, t.identities.c.kind, t.identities.c.value, t.identities.c.connection
-    ).where(t.identities.c.person_id.in_(cases.people_leaving(target)))
-)
+
+
+def _named(target: BindParameter[str], *, are_absent: bool) -> Select[Any]:
+    """All their names. Which kind is left to Python: asked for it here, SQLite looks through every address that there is."""
+    names = t.identities.c
+    people = select(t.cases.c.person_id).where(*_is_open(target, are_absent=are_absent))
+    return select(names.person_id, names.kind, names.value, names.connection).where(names.person_id.in_(people))
+
+
+_LEAVING = Hot(lambda target, later: _leaving(target, later, are_absent=False))
+_NAMED = Hot(lambda target: _named(target, are_absent=False))
+_LEAVING_ABSENT = Hot(lambda target, later: _leaving(target, later, are_absent=True))
+_NAMED_ABSENT = Hot(lambda target: _named(target, are_absent=True))
 
 
 @dataclass(kw_only=True)
@@ -68,15 +79,28 @@ def departures(
 ) -> dict[int, Departure]:
     """Every member with an open case at the target as a whole, by person; whose removal is due after `later` stays till then.
 
-    Whoever is out is watched for a day and still has a case: by far the most, and nothing is made of them here.
+    Whoever is out is watched for a day and still has a case: by far the most. Their plan found that no member is them
+    (`cases.note_absent`), so that they are not even read.
     """
-    leaving = _LEAVING.rows(tx, target=target, later=later)
+    leaving, names = _LEAVING.rows(tx, target=target, later=later), _NAMED.rows(tx, target=target)
+    return _members_among(leaving, names, connections, organization)
+
+
+def seen_again(tx: Tx, target: str, connections: Collection[str], organization: Organization) -> frozenset[int]:
+    """Who has an open case, was found to be no member, and is one in this new snapshot."""
+    leaving = _LEAVING_ABSENT.rows(tx, target=target, later=organization.taken_at)
+    return frozenset(_members_among(leaving, _NAMED_ABSENT.rows(tx, target=target), connections, organization))
+
+
+def _members_among(
+    leaving: Sequence[Any], names: Iterable[Any], connections: Collection[str], organization: Organization
+) -> dict[int, Departure]:
     how = {row.person_id: row for row in leaving}
     dismissed = {(row.person_id, row.user_uuid) for row in leaving if row.is_theirs == 0}
     linked = [(r.person_id, r.user_uuid) for r in leaving if r.is_theirs and r.user_uuid in organization.by_account]
     named = [
         (person, member.user_uuid)
-        for person, kind, name, connection in _NAMED.rows(tx, target=target)
+        for person, kind, name, connection in names
         if kind == "address" and name in organization.by_address and people.counts(connection, connections)
         for member in organization.by_address[name]
         if (person, member.user_uuid) not in dismissed

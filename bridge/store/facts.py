@@ -56,6 +56,7 @@ def gather(
     return Facts(
         organization=organization,
         leaver=mine,
+        is_member=case.person_id in leaving,
         was_known=bool(mine.accounts) or case.removed_at is not None or any(s.result == "done" for s in steps),
         departing=gone,
         leaving_later=later,

@@ -55,6 +55,13 @@ _CREATE = Hot(lambda: insertion(t.people).returning(t.people.c.id))
 _RELABEL = Hot(
     lambda person_id, new: update(t.people).where(t.people.c.id == person_id, t.people.c.label != new).values(label=new)
 )
+_MAY_BE_IN = Hot(
+    lambda person_id: (
+        update(t.cases)
+        .where(t.cases.c.person_id == person_id, t.cases.c.closed_at.is_(None), t.cases.c.absent_at.is_not(None))
+        .values(absent_at=None)
+    )
+)
 _ACCOUNT = Hot(
     lambda person_id, target, user_uuid: select(t.accounts.c.is_theirs).where(
         t.accounts.c.person_id == person_id, t.accounts.c.target == target, t.accounts.c.user_uuid == user_uuid
@@ -161,6 +168,8 @@ def note_subject(
         for kind, value in sorted(wanted - set(have))
     ]
     _NAME.run_each(tx, new)
+    if new and not is_new:
+        may_be_in(tx, [person_id])
     return bool(new)
 
 
@@ -311,7 +320,13 @@ def link(tx: Tx, person_id: int, target: str, user_uuid: str, *, is_theirs: bool
             )
             .values(is_theirs=is_theirs, how=how, linked_at=now)
         )
+    may_be_in(tx, [person_id])
     return True
+
+
+def may_be_in(tx: Tx, people: Iterable[int]) -> None:
+    """Something new is known of these people: nobody knows any more that no member is one of them."""
+    _MAY_BE_IN.run_each(tx, [{"person_id": person} for person in people])
 
 
 def has_holder(tx: Tx, target: str, user_uuid: str) -> bool:
@@ -340,6 +355,7 @@ def link_by_address(tx: Tx, target: str, found: Iterable[tuple[int, str]], now: 
     """Link what `unlinked` found, a moment ago: what somebody said of an account since then stands."""
     how = {"target": target, "is_theirs": True, "how": BY_ADDRESS, "linked_at": now}
     _LINK_NEW.run_each(tx, [{"person_id": person, "user_uuid": uuid, **how} for person, uuid in found])
+    may_be_in(tx, [person for person, _ in found])
 
 
 def named(tx: Tx, address_or_id: str) -> list[int]:

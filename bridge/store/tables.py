@@ -201,12 +201,14 @@ cases = Table(
     Column("batch_id", ForeignKey("batches.id"), nullable=True),
     Column("outcome", Text, nullable=False),
     Column("closed_at", Moment, nullable=True),
+    Column("absent_at", Moment, nullable=True),
     Index("ux_cases_open", "person_id", "target", "scope", unique=True, **_where("closed_at IS NULL")),
     Index("ix_cases_closed", "closed_at", "id", **_where("closed_at IS NOT NULL")),
     Index("ix_cases_person", "person_id", "closed_at", "target"),
     Index("ix_cases_batch_id", "batch_id", **_where("batch_id IS NOT NULL")),
     Index("ix_cases_below", "person_id", **_where("scope != 'organization'")),
     Index("ix_cases_due", "target", "due_at", **_where("closed_at IS NULL")),
+    Index("ix_cases_inside", "target", **_where("closed_at IS NULL AND absent_at IS NULL")),
 )
 
 case_events = Table(

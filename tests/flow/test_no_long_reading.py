@@ -10,6 +10,8 @@ from contextlib import closing
 import pytest
 from sqlalchemy import event
 
+from bridge.core.case import CaseState
+from bridge.store import departures
 from tests.players import BEN, GRACE, MAYA, join_many
 
 GROWING = {
@@ -93,3 +95,16 @@ def test_nothing_that_happens_reads_everybody(tale, bridge, statements, happens:
 
     assert len(statements) > 100
     assert long_readings(bridge.db.file, statements) == {}
+
+
+def test_whoever_is_watched_is_not_read_for_the_plans_of_others(tale, bridge):
+    tale.employs(MAYA, BEN)
+    tale.deactivates(MAYA)
+    tale.later(minutes=30)
+    tale.deactivates(BEN)
+
+    with bridge.db.read() as tx:
+        assert [row.person_id for row in departures._LEAVING.rows(tx, target="main", later=bridge.clock.now())] == [
+            tale.case_of(BEN).person_id
+        ]
+        assert tale.case_of(MAYA).state is CaseState.WATCHING

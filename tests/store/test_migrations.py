@@ -62,7 +62,9 @@ def test_tables_that_are_rebuilt_keep_what_is_in_them(url, tmp_path):
         event |= {"id": 3, "source": "okta", "event_id": "e1", "kind": EventKind.DEACTIVATE.value, "occurred_at": now}
         event |= {"received_at": now, "is_emergency": False, "is_confirmed": False, "effective_at": None}
         connection.execute(kept["inbox"].insert(), event)
-        case = {column.name: None for column in kept["cases"].columns} | {"id": 5, "person_id": 7, "target": "main"}
+        later = {"absent_at"}  # columns that migrations after this one add
+        case = {c.name: None for c in kept["cases"].columns if c.name not in later}
+        case |= {"id": 5, "person_id": 7, "target": "main"}
         case |= {"scope": "organization", "state": "pending", "source": "okta", "plan": {}}
         case |= {"kind": EventKind.DEACTIVATE.value, "reason": Reason.UNKNOWN.value}
         case |= {"subject": subject, "opened_at": now, "attempts": 0, "returns": 0}
@@ -78,6 +80,7 @@ def test_tables_that_are_rebuilt_keep_what_is_in_them(url, tmp_path):
     with db.read() as tx:
         assert [(s.connection, s.is_out) for s in standings.of_person(tx, 7)] == [("entra", False), ("okta", True)]
         assert [e.event_id for e in inbox.of_case(tx, 5)] == ["e1"]
+        assert [c.absent_at for c in tx.execute(t.cases.select())] == [None]
         assert list(tx.execute(standings.still_out(["okta"])).scalars()) == [7]
         assert list(tx.execute(standings.still_out(["okta", "entra"])).scalars()) == []
     db.close()

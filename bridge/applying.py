@@ -14,10 +14,10 @@ from bridge import lookout
 from bridge.core import case as cases_of
 from bridge.core.case import Case
 from bridge.core.organization import Level
-from bridge.core.plan import SetLevel
+from bridge.core.plan import RemoveMember, SetLevel
 from bridge.passing import Intended, Pass
 from bridge.ports import Applied, BoundaryError, Refused, Unavailable
-from bridge.store import cases, targets
+from bridge.store import cases, departures, targets
 from bridge.store.db import Tx
 from bridge.telling import ask_about_owners
 
@@ -64,6 +64,9 @@ def _succeed(this: Pass, intended: Intended, answer: Applied) -> None:
         elif case.state.is_open:
             case = replace(case, due_at=now)
         cases.save(tx, case)
+        if isinstance(step, RemoveMember):
+            connections = this.bridge.connections_of(this.target)
+            departures.note_if_absent(tx, case, connections, step.after(before), now)
         if intended.case.plan.steps == (step,):
             this.waiting.add(case.id)
         ask_about_owners(tx, case, step, before, now)

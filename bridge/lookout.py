@@ -218,7 +218,7 @@ def _open_drift(bridge: Bridge, tx: Tx, target: str, organization: Organization,
     """Open a case for everyone who is out in our records and active in none, but a member."""
     connections = bridge.connections_of(target)
     for person, leaver in people.leavers(tx, target, connections, standings.still_out(connections)).items():
-        theirs = [m for m in organization.members if m.user_uuid in leaver.accounts or m.address in leaver.addresses]
+        theirs = organization.known_as(leaver.accounts, leaver.addresses)
         is_leaving = any(c.is_whole for c in cases.open_of_person(tx, person, target))
         if not theirs or is_leaving or cases.was_let_be(tx, person, target):
             continue

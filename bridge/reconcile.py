@@ -24,7 +24,7 @@ from bridge.core.policy import OnNoMatch
 from bridge.core.returns import Return
 from bridge.passing import Intended, Pass
 from bridge.ports import BoundaryError, Bridge, ClaimLost, Unavailable
-from bridge.store import cases, findings, people, returns, surroundings, targets
+from bridge.store import cases, departures, findings, people, returns, surroundings, targets
 from bridge.store.db import FAILURES, Tx
 from bridge.store.facts import gather
 from bridge.telling import ask_about_hidden
@@ -186,8 +186,8 @@ def _plan_one(this: Pass, case_id: int) -> Intended | None:
             case, found, is_verified=this.is_fresh, on_no_match=facts.on_no_match, policy=policy, now=now
         )
         _keep(tx, this, case, after, was_watched=was_watched)
-        if case.is_whole and not facts.is_member:
-            cases.note_absent(tx, case.id, now)
+        if not found.steps:
+            departures.note_if_absent(tx, after, bridge.connections_of(this.target), organization, now)
         _link_matches(tx, this, after, found)
         if found.is_empty and after.state is not case.state and bridge.targets[this.target].is_self_hosted:
             ask_about_hidden(tx, after, facts.leaver.accounts, now)

@@ -44,8 +44,6 @@ class Facts:
 
     organization: Organization
     leaver: Leaver
-    is_member: bool = True
-    """Whether somebody in the snapshot is this person, as far as the plans of others are concerned."""
     was_known: bool = False
     """Whether the person was ever a member, as far as we know."""
     departing: frozenset[str] = frozenset()

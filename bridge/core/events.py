@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 
 class EventKind(StrEnum):
@@ -72,6 +73,16 @@ def address_key(address: str) -> str:
     parts = _BECOMES_ASCII.split(address)
     parts[::2] = [unicodedata.normalize("NFC", part) for part in parts[::2]]
     return "".join(c.lower() if c.isascii() else c for c in "".join(parts))
+
+
+@lru_cache(maxsize=50_000)
+def look_alike_key(address: str) -> str:
+    """What two addresses share when a human would take them for the same person's: no tag, no dots, folded.
+
+    Only ever used to ask, never to choose whom to remove.
+    """
+    local, _, domain = unicodedata.normalize("NFKC", address).casefold().rpartition("@")
+    return f"{local.split('+')[0].replace('.', '')}@{domain}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ Built by `remotes/posthog`; the numbers that PostHog gives its levels stay there
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from functools import cached_property
 
-from bridge.core.events import address_key
+from bridge.core.events import address_key, look_alike_key
 
 
 class Level(IntEnum):
@@ -66,6 +66,20 @@ class Invite:
         return address_key(self.email)
 
 
+class _Roll:
+    """What the members of one look are called, by account; the snapshots after our own steps share it."""
+
+    def __init__(self, members: Iterable[Member]) -> None:
+        self.place: dict[str, int] = {}
+        self.by_address: dict[str, list[str]] = {}
+        """Several where addresses differ in case alone, which PostHog allows."""
+        self.by_likeness: dict[str, list[str]] = {}
+        for place, member in enumerate(members):
+            self.place[member.user_uuid] = place
+            self.by_address.setdefault(member.address, []).append(member.user_uuid)
+            self.by_likeness.setdefault(look_alike_key(member.email), []).append(member.user_uuid)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Organization:
     """What one look at the target showed. `key_uuid` is the account that our key belongs to."""
@@ -75,22 +89,32 @@ class Organization:
     members: tuple[Member, ...]
     invites: tuple[Invite, ...] = ()
 
-    def member(self, user_uuid: str) -> Member | None:
-        """The member with that account, or `None`."""
-        return self.by_account.get(user_uuid)
-
     @cached_property
     def by_account(self) -> Mapping[str, Member]:
         """The members by `user_uuid`."""
         return {m.user_uuid: m for m in self.members}
 
     @cached_property
-    def by_address(self) -> Mapping[str, Sequence[Member]]:
-        """The members by compare key: PostHog may have several whose addresses differ in case alone."""
-        found: dict[str, list[Member]] = {}
-        for member in self.members:
-            found.setdefault(member.address, []).append(member)
-        return found
+    def _roll(self) -> _Roll:
+        return _Roll(self.members)
+
+    def member(self, user_uuid: str) -> Member | None:
+        """The member with that account, or `None`."""
+        return self.by_account.get(user_uuid)
+
+    def known_as(self, accounts: Iterable[str], addresses: Iterable[str]) -> tuple[Member, ...]:
+        """The members with one of these accounts or compare keys, as listed."""
+        by_address = self._roll.by_address
+        return self._listed({*accounts, *(u for address in addresses for u in by_address.get(address, ()))})
+
+    def alike(self, addresses: Iterable[str]) -> tuple[Member, ...]:
+        """The members whose address a human would take for one of these, as listed."""
+        by_likeness = self._roll.by_likeness
+        return self._listed({u for address in addresses for u in by_likeness.get(look_alike_key(address), ())})
+
+    def _listed(self, accounts: set[str]) -> tuple[Member, ...]:
+        there = accounts & self.by_account.keys()
+        return tuple(self.by_account[u] for u in sorted(there, key=self._roll.place.__getitem__))
 
     @property
     def owners(self) -> tuple[Member, ...]:
@@ -109,12 +133,17 @@ class Organization:
 
     def without_member(self, user_uuid: str) -> Organization:
         """The snapshot after our own removal of that member."""
-        return replace(self, members=tuple(m for m in self.members if m.user_uuid != user_uuid))
+        return self._after({u: m for u, m in self.by_account.items() if u != user_uuid})
 
     def with_level(self, user_uuid: str, level: Level) -> Organization:
         """The snapshot after our own change of that member's level."""
-        members = tuple(replace(m, level=level) if m.user_uuid == user_uuid else m for m in self.members)
-        return replace(self, members=members)
+        member = self.member(user_uuid)
+        return self if member is None else self._after({**self.by_account, user_uuid: replace(member, level=level)})
+
+    def _after(self, members: dict[str, Member]) -> Organization:
+        after = replace(self, members=tuple(members.values()))
+        after.__dict__.update(by_account=members, _roll=self._roll)  # gathering them anew for each step takes longer
+        return after
 
     def without_invite(self, invite_id: str) -> Organization:
         """The snapshot after our own cancelling of that invite."""

@@ -6,11 +6,9 @@ about "gone". May import: everything else in `core`.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 
 from bridge.core.case import Case
 from bridge.core.considered import Considered, Facts, Leaver
@@ -73,21 +71,12 @@ def plan(case: Case, facts: Facts, policy: Policy, now: datetime) -> Plan:
 
 def departing(organization: Organization, leavers: Iterable[Leaver]) -> frozenset[str]:
     """The accounts of everyone who is leaving, by link or exact address."""
-    found: set[str] = set()
-    for leaver in leavers:
-        named = {m.user_uuid for a in leaver.addresses for m in organization.by_address.get(a, ())}
-        found |= (named | leaver.accounts) - leaver.dismissed
-    return frozenset(found & organization.by_account.keys())
-
-
-@lru_cache(maxsize=50_000)
-def look_alike_key(address: str) -> str:
-    """What two addresses share when a human would take them for the same person's: no tag, no dots, folded.
-
-    Only ever used to ask, never to choose whom to remove.
-    """
-    local, _, domain = unicodedata.normalize("NFKC", address).casefold().rpartition("@")
-    return f"{local.split('+')[0].replace('.', '')}@{domain}"
+    return frozenset(
+        m.user_uuid
+        for leaver in leavers
+        for m in organization.known_as(leaver.accounts, leaver.addresses)
+        if m.user_uuid not in leaver.dismissed
+    )
 
 
 def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
@@ -95,12 +84,9 @@ def _accounts(facts: Facts) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
     leaver = facts.leaver
     mine: list[Member] = []
     contested: list[Member] = []
-    for member in facts.organization.members:
-        if member.user_uuid in leaver.dismissed:
-            continue
-        if member.user_uuid not in leaver.accounts and member.address not in leaver.addresses:
-            continue
-        (contested if member.user_uuid in facts.claimed else mine).append(member)
+    for member in facts.organization.known_as(leaver.accounts, leaver.addresses):
+        if member.user_uuid not in leaver.dismissed:
+            (contested if member.user_uuid in facts.claimed else mine).append(member)
     return tuple(mine), tuple(contested)
 
 
@@ -115,17 +101,11 @@ def _invites_sent(facts: Facts, mine: tuple[Member, ...]) -> tuple[CancelInvite,
 
 
 def _look_alikes(facts: Facts, mine: tuple[Member, ...]) -> tuple[Member, ...]:
-    leaver = facts.leaver
-    keys = {look_alike_key(a) for a in leaver.addresses}
-    known = {m.user_uuid for m in mine} | leaver.dismissed | facts.departing
-    return tuple(
-        m
-        for m in facts.organization.members
-        if m.user_uuid not in known
-        and m.user_uuid not in facts.claimed
-        and m.user_uuid != facts.organization.key_uuid
-        and (m.address in leaver.others or look_alike_key(m.email) in keys)
-    )
+    leaver, organization = facts.leaver, facts.organization
+    known = {m.user_uuid for m in mine} | leaver.dismissed | facts.departing | facts.claimed.keys()
+    alike = {m.user_uuid for m in organization.alike(leaver.addresses)}
+    found = organization.known_as(alike, leaver.others)
+    return tuple(m for m in found if m.user_uuid not in known and m.user_uuid != organization.key_uuid)
 
 
 def _staying_owners(organization: Organization, facts: Facts) -> tuple[Member, ...]:

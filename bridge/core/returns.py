@@ -157,7 +157,7 @@ def _is_other(how: str) -> bool:
 def joined(this: Return, organization: Organization, accounts: frozenset[str]) -> Member | None:
     """The member as whom the person is back, by the invited address or an account known to be theirs."""
     key = address_key(this.email)
-    return next((m for m in organization.members if m.address == key or m.user_uuid in accounts), None)
+    return next(iter(organization.known_as(accounts, {key})), None)
 
 
 def open_invite(this: Return, organization: Organization) -> Invite | None:

@@ -208,16 +208,15 @@ def _reinvited(c: Considered) -> Hold | None:
     removed = c.case.removed_at
     if removed is None:
         return None
-    current = {m.user_uuid: m.email for m in c.organization.members}
     cancelled = {s.invite_id for s in c.steps if isinstance(s, CancelInvite)}
     for invite in c.organization.invites:
         later = invite.created_at is not None and invite.created_at > removed
-        by = current.get(invite.created_by_uuid)
+        by = c.organization.member(invite.created_by_uuid)
         if invite.invite_id in cancelled and later and by is not None:
             return Hold(
                 code=HoldCode.REINVITED,
-                message=f"{by} invited {invite.email} again as {invite.level.word} after the removal.",
-                remedy=f"Ask {by}. Release to cancel the invite; cancel the case if the person is to come back.",
+                message=f"{by.email} invited {invite.email} again as {invite.level.word} after the removal.",
+                remedy=f"Ask {by.email}. Release to cancel the invite; cancel the case if the person is to come back.",
             )
     return None
 

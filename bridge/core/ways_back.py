@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bridge.core.events import look_alike_key
 from bridge.core.organization import Invite, Level, Member
-from bridge.core.planner import look_alike_key
 from bridge.core.surroundings import Domain
 from bridge.core.wording import counted
 

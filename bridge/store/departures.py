@@ -1,6 +1,6 @@
 """Who else is leaving a target, as accounts of the members there: every plan asks, and hundreds may leave at once.
 
-May import: `people` and what lies below it.
+May import: `cases`, `people` and what lies below them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Integer, Select, and_, select, type_coerce
 
-from bridge.core.case import CaseState
+from bridge.core.case import Case, CaseState
 from bridge.core.organization import Organization
-from bridge.store import people
+from bridge.core.planner import departing
+from bridge.store import cases, people
 from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.hot import Hot
@@ -79,11 +80,18 @@ def departures(
 ) -> dict[int, Departure]:
     """Every member with an open case at the target as a whole, by person; whose removal is due after `later` stays till then.
 
-    Whoever is out is watched for a day and still has a case: by far the most. Their plan found that no member is them
-    (`cases.note_absent`), so that they are not even read.
+    Whoever is out is watched for a day and still has a case: by far the most. It was kept that no member is them
+    (`note_if_absent`), so that they are not even read.
     """
     leaving, names = _LEAVING.rows(tx, target=target, later=later), _NAMED.rows(tx, target=target)
     return _members_among(leaving, names, connections, organization)
+
+
+def note_if_absent(tx: Tx, case: Case, connections: Collection[str], organization: Organization, now: datetime) -> None:
+    """Keep it if no member is the case's person, by all that is known of them."""
+    known = people.leaver_of(tx, case.target, connections, case.person_id)
+    if case.is_whole and not departing(organization, [known]):
+        cases.note_absent(tx, case.id, now)
 
 
 def seen_again(tx: Tx, target: str, connections: Collection[str], organization: Organization) -> frozenset[int]:
@@ -101,8 +109,8 @@ def _members_among(
     named = [
         (person, member.user_uuid)
         for person, kind, name, connection in names
-        if kind == "address" and name in organization.by_address and people.counts(connection, connections)
-        for member in organization.by_address[name]
+        if kind == "address" and people.counts(connection, connections)
+        for member in organization.known_as((), (name,))
         if (person, member.user_uuid) not in dismissed
     ]
     found = {

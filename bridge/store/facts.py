@@ -38,7 +38,7 @@ def gather(
     # What an operator decided was about who the person was then: one record could be renamed into removing everybody.
     decided_at = case.opened_at if case.is_operators else None
     mine = people.leaver_of(tx, case.target, connections, case.person_id, decided_at=decided_at)
-    matched = [m for m in organization.members if m.user_uuid in mine.accounts or m.address in mine.addresses]
+    matched = organization.known_as(mine.accounts, mine.addresses)
     said = standings.of_person(tx, case.person_id, connections)
     candidates = {*policy.successors}
     if policy.longest_standing_admin:
@@ -56,7 +56,6 @@ def gather(
     return Facts(
         organization=organization,
         leaver=mine,
-        is_member=case.person_id in leaving,
         was_known=bool(mine.accounts) or case.removed_at is not None or any(s.result == "done" for s in steps),
         departing=gone,
         leaving_later=later,

@@ -9,10 +9,10 @@ import pytest
 
 from bridge.core.case import Case, Released
 from bridge.core.considered import Done, Facts, Leaver
-from bridge.core.events import EventKind, Subject, address_key
+from bridge.core.events import EventKind, Subject, address_key, look_alike_key
 from bridge.core.organization import Invite, Level, Member, Organization
 from bridge.core.plan import HoldCode
-from bridge.core.planner import departing, look_alike_key, plan
+from bridge.core.planner import departing, plan
 from bridge.core.policy import Mode, OnReturn, OnSuspend, Policy
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

@@ -102,10 +102,13 @@ class Organization:
         """The member with that account, or `None`."""
         return self.by_account.get(user_uuid)
 
+    def accounts_at(self, address: str) -> list[str]:
+        """The accounts of the members with that compare key."""
+        return [u for u in self._roll.by_address.get(address, ()) if u in self.by_account]
+
     def known_as(self, accounts: Iterable[str], addresses: Iterable[str]) -> tuple[Member, ...]:
         """The members with one of these accounts or compare keys, as listed."""
-        by_address = self._roll.by_address
-        return self._listed({*accounts, *(u for address in addresses for u in by_address.get(address, ()))})
+        return self._listed({*accounts, *(u for address in addresses for u in self.accounts_at(address))})
 
     def alike(self, addresses: Iterable[str]) -> tuple[Member, ...]:
         """The members whose address a human would take for one of these, as listed."""

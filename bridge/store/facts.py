@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from bridge.core.case import Case
@@ -45,13 +45,13 @@ def gather(
         candidates |= {m.address for m in organization.members if m.level is Level.ADMIN}
     touches_owner = case.is_whole and any(m.level is Level.OWNER for m in matched)
     steps = cases.steps_of(tx, case.id)
-    later = _union(d.accounts for p, d in leaving.items() if d.is_later and p != case.person_id)
+    later = frozenset(d.account for d in leaving if d.is_later and d.person != case.person_id)
     own = {case.person_id} if case.is_whole else set()
-    gone = _union(d.accounts for p, d in leaving.items() if not d.is_later and p not in own)
+    gone = frozenset(d.account for d in leaving if not d.is_later and d.person not in own)
     if case.is_whole:
         gone |= departing(organization, [mine])
     if touches_owner:
-        linked = mine.accounts.union(*(d.linked for d in leaving.values()))
+        linked = mine.accounts.union(d.account for d in leaving if d.is_linked)
         gone -= _kept_by_others(tx, case.target, connections, organization, gone - linked)
     return Facts(
         organization=organization,
@@ -76,7 +76,7 @@ def gather(
         is_reactivated=case.is_whole and not case.is_operators and bool(said) and not any(s.is_out for s in said),
         unfit=people.unfit(tx, connections, candidates) if touches_owner else frozenset(),
         removals_in_window=cases.own_removals_since(tx, case.target, now - policy.window),
-        intents=len(_union(d.accounts for d in leaving.values() if d.counts_as_intent)),
+        intents=len({d.account for d in leaving if d.counts_as_intent}),
         done=cases.done_since(tx, case.id, case.verified_at or case.opened_at),
         stepped_down=frozenset(
             s.canonical.split()[1] for s in steps if s.may_have_effect and s.canonical.endswith(" member")
@@ -86,10 +86,6 @@ def gather(
         scope_leavers=0 if case.is_whole else scopes.group_leavers(tx, case, policy.window, case.scope),
         group_leavers=0 if case.is_whole else scopes.group_leavers(tx, case, policy.window),
     )
-
-
-def _union(sets: Iterable[set[str]]) -> frozenset[str]:
-    return frozenset().union(*sets)
 
 
 def _kept_by_others(

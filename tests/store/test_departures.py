@@ -25,7 +25,10 @@ def gone(bridge, *members: Member) -> dict[str, set[str]]:
     organization = Organization(taken_at=START, key_uuid="k", members=members)
     with bridge.db.read() as tx:
         found = departures(tx, "main", tuple(bridge.connections), organization, LATER)
-    return {min(d.accounts): d.accounts for d in found.values()}
+    accounts: dict[int, set[str]] = {}
+    for departure in found:
+        accounts.setdefault(departure.person, set()).add(departure.account)
+    return {min(each): each for each in accounts.values()}
 
 
 RECORD = "okta-1"

@@ -52,11 +52,14 @@ def beside(plan: Plan) -> Iterator[Row]:
         server, _ = stack.enter_context(ours.served(bridge))
         for part in ("worker", "worker", "sweep"):
             stack.enter_context(process.program(bridge.command(part), bridge.log, cores=machine.CLIENT))
+        gone = 0
         for mode, what in WRITES.items():
             found, removed = [], []
             for _ in range(plan.runs):
+                more = plan.leavers - (gone - len(other_side.removed)) // len(WORKERS)
                 for people_there in waiting:
-                    _go(bridge, [people_there.pop() for _ in range(plan.leavers)])
+                    _go(bridge, [people_there.pop() for _ in range(more)])
+                gone += more * len(WORKERS)
                 known = len(other_side.removed)  # the sweep rings for them: until then nobody would work beside
                 process.until(lambda known=known: len(other_side.removed) > known, START_SECONDS)  # type: ignore[misc]
                 before = len(other_side.removed)

@@ -20,8 +20,8 @@ class Plan:
     """Of each run under load."""
     samples: int = 300
     """People who are removed one by one."""
-    leavers: int = 120
-    """People whom each of two workers removes beside one run."""
+    leavers: int = 240
+    """People who wait for each of two workers when a run begins beside them: more than it removes meanwhile."""
     starts: int = 5
     recoveries: int = 5
     """How often each part is killed."""

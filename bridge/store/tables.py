@@ -207,8 +207,7 @@ cases = Table(
     Index("ix_cases_person", "person_id", "closed_at", "target"),
     Index("ix_cases_batch_id", "batch_id", **_where("batch_id IS NOT NULL")),
     Index("ix_cases_below", "person_id", **_where("scope != 'organization'")),
-    Index("ix_cases_due", "target", "due_at", **_where("closed_at IS NULL")),
-    Index("ix_cases_inside", "target", **_where("closed_at IS NULL AND absent_at IS NULL")),
+    Index("ix_cases_due", "target", "due_at", "absent_at", **_where("closed_at IS NULL")),
 )
 
 case_events = Table(

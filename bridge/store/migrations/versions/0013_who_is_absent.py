@@ -10,5 +10,8 @@ down_revision = "0012"
 def upgrade() -> None:
     """Nobody is known to be absent yet: the next plan of each open case finds out."""
     op.add_column("cases", sa.Column("absent_at", sa.BigInteger, nullable=True))
-    is_inside = sa.text("closed_at IS NULL AND absent_at IS NULL")
-    op.create_index("ix_cases_inside", "cases", ["target"], sqlite_where=is_inside, postgresql_where=is_inside)
+    is_open = sa.text("closed_at IS NULL")
+    op.drop_index("ix_cases_due", "cases")
+    op.create_index(
+        "ix_cases_due", "cases", ["target", "due_at", "absent_at"], sqlite_where=is_open, postgresql_where=is_open
+    )

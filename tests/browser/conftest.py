@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,7 +77,9 @@ class Site:
 
         def counted(environ, start):
             self.asked.append(environ["PATH_INFO"])
-            return app(environ, start)
+            # Read here, since werkzeug leaves an answer open when the browser has gone before it was sent.
+            with closing(app(environ, start)) as answer:
+                return list(answer)
 
         self.server = make_server("127.0.0.1", self.port, counted, threaded=True, request_handler=Silent)
         self.server.daemon_threads = False

@@ -9,7 +9,7 @@ import pytest
 from bridge.core.events import Subject
 from bridge.core.organization import Level, Member, Organization
 from bridge.store import cases, people
-from bridge.store.departures import departures, seen_again
+from bridge.store.departures import departures, note_if_absent, seen_again
 from tests.conftest import START
 from tests.players import BEN, MAYA, Idp, all_cases, the_case
 
@@ -134,3 +134,13 @@ def test_it_says_nothing_of_a_later_case(bridge, maya_is_absent):
 
     assert [c.state.is_open for c in all_cases(bridge)] == [False, True]
     assert gone(bridge, member("u-1", MAYA)) == {"u-1": {"u-1"}}
+
+
+@pytest.mark.parametrize("there", [MAYA, BEN])
+def test_it_is_kept_only_of_whom_no_member_is(bridge, maya_leaves, there):
+    snapshot = Organization(taken_at=START, key_uuid="k", members=(member("u-1", there),))
+    with bridge.db.write() as tx:
+        note_if_absent(tx, maya_leaves, tuple(bridge.connections), snapshot, START)
+
+    is_read = gone(bridge, member("u-1", MAYA)) != {}
+    assert is_read == (there == MAYA)

@@ -6,17 +6,18 @@ Only after the commit is the bell rung, and losing that ring is harmless. Nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge import following
 from bridge.core.case import Case, CaseState
+from bridge.core.copying import changed
 from bridge.core.events import EventKind, IdentityEvent
 from bridge.core.record import Record, event_of
 from bridge.ports import Bridge, Connection, NotThere
 from bridge.store import cases, groups, inbox, people, records, standings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
+from bridge.store.records import Whose
 
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """How old the last look must be before a repeated leaving causes another: profile pushes come by the hundred."""
@@ -40,16 +41,16 @@ def change(
     Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
     """
     now = now or bridge.clock.now()
-    before, person = None, None
+    before, whose = None, Whose()
     with bridge.db.write() as tx:
         if record_id is not None:
-            before, person = records.find_with_person(tx, connection.name, resource_type, record_id)
+            before, whose = records.find_with_person(tx, connection.name, resource_type, record_id)
             if before is None:
                 raise NotThere(f"no {resource_type} with id {record_id[:64]}")
         wanted = fn(before)
         inbox.heard_from(tx, connection.name, now, bridge.db.heard)
         if resource_type == "User":
-            after, woken = _change_user(bridge, tx, connection, person, before, wanted, now)
+            after, woken = _change_user(bridge, tx, connection, whose, before, wanted, now)
         else:
             after, woken = _change_group(bridge, tx, connection, before, wanted, now)
         if after is not None:
@@ -82,21 +83,23 @@ def _change_user(
     bridge: Bridge,
     tx: Tx,
     connection: Connection,
-    person: int | None,
+    whose: Whose,
     before: Record | None,
     wanted: Record | None,
     now: datetime,
 ) -> tuple[Record | None, set[str]]:
     is_new = False
+    person = whose.person
     if person is None:
         person, is_new = _meet(tx, connection, before, wanted or before, now)
+        whose = Whose(person, has_others=not is_new)
     known = following.Known() if is_new else following.known_of(tx, person)
     seeing_to_it = {c.target for c in known.open_cases if following.sees_to_it(c, bridge, now)}
     has_open_case = seeing_to_it >= set(connection.targets)
     was_out = next((s.is_out for s in known.standings if s.connection == connection.name), None)
     says_out_anew = wanted is not None and not wanted.is_active and not has_open_case
     after = _write(tx, before, wanted, person, now, even_if_same=says_out_anew)
-    is_active = _know(bridge, tx, connection, person, before, after, now, is_new=is_new)
+    is_active = _know(bridge, tx, connection, person, whose, before, after, now, is_new=is_new)
     event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
     is_back = event is not None and event.kind is EventKind.ACTIVATE
     said = standings.stand(
@@ -138,7 +141,8 @@ def _change_group(
         for seed in records.seeds_among(tx, connection.name, new):  # to name somebody is to know them
             person, is_new = _meet(tx, connection, seed, seed, now)
             known = following.Known() if is_new else following.known_of(tx, person)
-            is_active = _know(bridge, tx, connection, person, seed, seed, now, is_new=is_new)
+            whose = Whose(person, has_others=not is_new)
+            is_active = _know(bridge, tx, connection, person, whose, seed, seed, now, is_new=is_new)
             standings.stand(tx, person, connection.name, known.standings, is_out=not is_active, at=now)
     woken: set[str] = set()
     for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
@@ -161,13 +165,13 @@ def _write(
         _audit_record(tx, "record.deleted", before, before.version + 1, now)
         return None
     if before is None:
-        after = replace(wanted, version=1, created_at=now, modified_at=now)
+        after = changed(wanted, version=1, created_at=now, modified_at=now)
         records.insert_record(tx, after, person)
         _audit_record(tx, "record.created", after, 1, now)
         return after
     if wanted == before and not even_if_same:
         return before
-    after = replace(wanted, id=before.id, version=before.version + 1, created_at=before.created_at, modified_at=now)
+    after = changed(wanted, id=before.id, version=before.version + 1, created_at=before.created_at, modified_at=now)
     records.update_record(tx, before, after)
     return after
 
@@ -188,6 +192,7 @@ def _know(
     tx: Tx,
     connection: Connection,
     person: int,
+    whose: Whose,
     before: Record | None,
     after: Record | None,
     now: datetime,
@@ -200,11 +205,11 @@ def _know(
     """
     record = after or before
     assert record is not None
-    others = [] if is_new else records.living_of_person(tx, person, connection.name, but=record.id)
+    others = records.living_of_person(tx, person, connection.name, but=record.id) if whose.has_others else []
     living = others if after is None else [after, *others]
     has_new_names = people.note_record(tx, person, record, living, now, is_new=is_new)
     is_active = any(r.is_active for r in living)
-    if is_active and not is_new:
+    if is_active and not is_new and whose.label != record.user_name:
         people.relabel(tx, person, record.user_name)
     if is_active and has_new_names:
         for target in connection.targets:
@@ -221,7 +226,7 @@ def _look_again(tx: Tx, connection: Connection, open_cases: Iterable[Case], now:
         looked_at = targets.state(tx, case.target).looked_at
         soon = now if looked_at is None else max(now, looked_at + LOOK_AGAIN_AFTER)
         if case.due_at is None or case.due_at > soon:
-            cases.save(tx, replace(case, due_at=soon))
+            cases.save(tx, changed(case, due_at=soon))
             woken.add(case.target)
     return woken
 

@@ -11,10 +11,11 @@ May import: `plan`, `organization`, `events`, `policy`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from bridge.core.copying import changed
 from bridge.core.events import EventKind, IdentityEvent, Reason, Subject
 from bridge.core.plan import HoldCode, Plan, RemoveMember, Step
 from bridge.core.policy import Mode, OnNoMatch, Policy
@@ -182,14 +183,14 @@ def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) ->
     """
     takes_over = event.source.startswith("operator:") and not case.is_operators
     if takes_over and case.removed_at is not None:  # what was done before is not the operator's doing
-        case = replace(case, approver=case.approver or approver(case))
-    case = replace(
+        case = changed(case, approver=case.approver or approver(case))
+    case = changed(
         case,
         is_emergency=case.is_emergency or event.is_emergency,
         is_confirmed=case.is_confirmed or event.is_confirmed,
     )
     if takes_over:
-        case = replace(
+        case = changed(
             case,
             source=event.source,
             kind=event.kind,
@@ -198,18 +199,18 @@ def repeated(case: Case, event: IdentityEvent, policy: Policy, now: datetime) ->
             is_backlog=policy.mode is Mode.OBSERVE,
         )
     elif case.is_suspension and event.kind is not EventKind.SUSPEND:
-        case = replace(case, kind=event.kind)
+        case = changed(case, kind=event.kind)
     elif case.kind is EventKind.GROUP_GONE and event.kind is EventKind.LEFT_GROUP:
-        case = replace(case, kind=event.kind)  # now the source speaks of this very person
+        case = changed(case, kind=event.kind)  # now the source speaks of this very person
     if case.state is not CaseState.PENDING or event.is_emergency:
-        return replace(case, due_at=now)
+        return changed(case, due_at=now)
     settled = max(now + policy.settle, event.effective_at or now)
-    return replace(case, due_at=min(case.due_at or settled, settled))
+    return changed(case, due_at=min(case.due_at or settled, settled))
 
 
 def nudged(case: Case, now: datetime) -> Case:
     """The case looked at now because the world changed; one that is settling or dated keeps its time."""
-    return case if case.state is CaseState.PENDING else replace(case, due_at=now)
+    return case if case.state is CaseState.PENDING else changed(case, due_at=now)
 
 
 def is_dated(case: Case, policy: Policy, now: datetime) -> bool:
@@ -222,23 +223,23 @@ def reactivated(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
     """The case after its source took the leaving back. `touched`: something was already done in the target."""
     if touched:
         outcome = f"active again in {by} after the removal began; nothing was given back"
-        return replace(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
+        return changed(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
     outcome = f"active again in {by} before anything was done"
-    return replace(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
+    return changed(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
 
 
 def rejoined(case: Case, *, touched: bool, by: str, now: datetime) -> Case:
     """The case about a project or role after the person is in a granting group again; `touched` as for `reactivated`."""
     if touched:
         outcome = f"back in a group of {by} after the removal began; nothing was given back"
-        return replace(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
+        return changed(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
     outcome = f"back in a group of {by} before anything was done"
-    return replace(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
+    return changed(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
 
 
 def superseded(case: Case, *, by: int, now: datetime) -> Case:
     """The case about a project or role after another began to take the same person out of the whole organization."""
-    return replace(case, state=CaseState.CANCELLED, outcome=superseded_by(by), due_at=None, closed_at=now)
+    return changed(case, state=CaseState.CANCELLED, outcome=superseded_by(by), due_at=None, closed_at=now)
 
 
 def superseded_by(case_id: int) -> str:
@@ -249,7 +250,7 @@ def superseded_by(case_id: int) -> str:
 def cancelled(case: Case, *, by: str, reason: str, now: datetime) -> Case:
     """The case after an operator let the person be."""
     outcome = f"cancelled by {by}: {reason}"
-    return replace(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
+    return changed(case, state=CaseState.CANCELLED, outcome=outcome, due_at=None, closed_at=now)
 
 
 def released(case: Case, *, by: str, reason: str, now: datetime) -> Case:
@@ -265,7 +266,7 @@ def released(case: Case, *, by: str, reason: str, now: datetime) -> Case:
         reason=reason,
         at=now,
     )
-    return replace(case, released=approval, approver=by, state=CaseState.PENDING, due_at=now, attempts=0)
+    return changed(case, released=approval, approver=by, state=CaseState.PENDING, due_at=now, attempts=0)
 
 
 def is_released(case: Case) -> bool:
@@ -280,12 +281,12 @@ def is_released(case: Case) -> bool:
 def retried(case: Case, now: datetime) -> Case:
     """The case with a clean slate of attempts, due now."""
     state = CaseState.PENDING if case.state is CaseState.HELD else case.state
-    return replace(case, attempts=0, trouble="", due_at=now, state=state)
+    return changed(case, attempts=0, trouble="", due_at=now, state=state)
 
 
 def came_back(case: Case) -> Case:
     """A watched case whose person is a member again."""
-    return replace(case, returns=case.returns + 1, is_back=True, state=CaseState.PENDING)
+    return changed(case, returns=case.returns + 1, is_back=True, state=CaseState.PENDING)
 
 
 def planned(
@@ -295,15 +296,15 @@ def planned(
 
     Leaves `due_at` alone while steps remain: the pass goes on with them at once.
     """
-    case = replace(case, plan=plan)
+    case = changed(case, plan=plan)
     if plan.blocking:
         if plan.is_unknown and on_no_match is OnNoMatch.CLOSE:
             return _closed(case, "never a member of the organization", now)
         was_observed = any(h.code is HoldCode.OBSERVE_ONLY for h in plan.blocking)
-        case = replace(case, is_backlog=case.is_backlog or was_observed)
-        return replace(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
+        case = changed(case, is_backlog=case.is_backlog or was_observed)
+        return changed(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
     if plan.steps:
-        return replace(case, state=CaseState.PENDING)
+        return changed(case, state=CaseState.PENDING)
     return _verified(case, now, policy) if is_verified else case
 
 
@@ -311,11 +312,11 @@ def _verified(case: Case, now: datetime, policy: Policy) -> Case:
     """The case after a fresh look showed nothing left to do: watched on, or closed at the end of the watch."""
     anchor = _watch_anchor(case, now)
     until = anchor + policy.watch_for
-    case = replace(case, verified_at=now, is_back=False, attempts=0, trouble="", watch_from=anchor, watch_until=until)
+    case = changed(case, verified_at=now, is_back=False, attempts=0, trouble="", watch_from=anchor, watch_until=until)
     if now < until:
-        return replace(case, state=CaseState.WATCHING, due_at=next_look(anchor, until, now, policy))
+        return changed(case, state=CaseState.WATCHING, due_at=next_look(anchor, until, now, policy))
     if case.plan.holds:
-        return replace(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
+        return changed(case, state=CaseState.HELD, due_at=_next_hold_look(now, policy))
     stayed_out = "out of the organization, and stayed out"
     return _closed(case, stayed_out if case.removed_at else "was not a member, and did not become one", now)
 
@@ -363,18 +364,18 @@ def _on_grid(moment: datetime, grid: timedelta) -> datetime:
 
 def applied(case: Case, step: Step, now: datetime) -> Case:
     """The case after the target did one step of it."""
-    return replace(case, removed_at=now, is_back=False) if isinstance(step, RemoveMember) else case
+    return changed(case, removed_at=now, is_back=False) if isinstance(step, RemoveMember) else case
 
 
 def failed(case: Case, detail: str, *, retry_after: timedelta | None, jitter: float, now: datetime) -> Case:
     """The case after a failure of its own: due later, twice as late each time, never before the other side's wish."""
     attempts = case.attempts + 1
     pause = min(LONGEST_RETRY, FIRST_RETRY * 2 ** min(attempts, 20)) * jitter
-    return replace(case, attempts=attempts, trouble=detail, due_at=now + max(pause, retry_after or timedelta(0)))
+    return changed(case, attempts=attempts, trouble=detail, due_at=now + max(pause, retry_after or timedelta(0)))
 
 
 def _closed(case: Case, outcome: str, now: datetime) -> Case:
-    return replace(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
+    return changed(case, state=CaseState.CLOSED, outcome=outcome, due_at=None, closed_at=now)
 
 
 def needs_a_person(case: Case) -> bool:

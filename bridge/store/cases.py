@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import BindParameter, Select, bindparam, func, insert, or_, sele
 
 from bridge.core.case import Case, CaseState
 from bridge.core.considered import Done
+from bridge.core.copying import changed
 from bridge.core.events import EventKind, Reason
 from bridge.core.evidence import StepDone
 from bridge.core.plan import RemoveMember, Step
@@ -107,16 +107,16 @@ _DONE = Hot(
 
 def insert_case(tx: Tx, case: Case) -> Case:
     """Keep a new case and give it its number."""
-    return replace(case, id=int(_INSERT.value(tx, **_columns(case))))
+    return changed(case, id=int(_INSERT.value(tx, **_columns(case))))
 
 
 def save(tx: Tx, case: Case) -> Case:
     """Keep the case as it now is; joins or leaves the target's open batch as its holds say."""
     gathered = gathering.is_gathered(case)
     if gathered and case.batch_id is None:
-        case = replace(case, batch_id=gathering.open_batch(tx, case))
+        case = changed(case, batch_id=gathering.open_batch(tx, case))
     elif not gathered and case.batch_id is not None and case.released is None:
-        case = replace(case, batch_id=None)
+        case = changed(case, batch_id=None)
     _SAVE.run(tx, case_id=case.id, **_columns(case))
     return case
 

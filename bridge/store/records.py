@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition
@@ -37,8 +37,28 @@ def _looked_up(column: ColumnElement[str]) -> Hot:
     )
 
 
+_OTHER = t.records.alias("other")
 _FIND = Hot(
     lambda record_id, connection, resource_type: select(*_READ).where(
+        t.records.c.id == record_id,
+        t.records.c.connection == connection,
+        t.records.c.resource_type == resource_type,
+        t.records.c.deleted_at.is_(None),
+    )
+)
+_FIND_WITH_PERSON = Hot(
+    lambda record_id, connection, resource_type: select(
+        *_READ,
+        select(t.people.c.label).where(t.people.c.id == t.records.c.person_id).scalar_subquery().label("label"),
+        exists()
+        .where(
+            _OTHER.c.person_id == t.records.c.person_id,
+            _OTHER.c.connection == t.records.c.connection,
+            _OTHER.c.deleted_at.is_(None),
+            _OTHER.c.id != t.records.c.id,
+        )
+        .label("has_others"),
+    ).where(
         t.records.c.id == record_id,
         t.records.c.connection == connection,
         t.records.c.resource_type == resource_type,
@@ -110,13 +130,26 @@ MOST_AT_ONCE = 500
 
 def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
     """The living record with that id in that connection, or `None`."""
-    return find_with_person(tx, connection, resource_type, record_id)[0]
-
-
-def find_with_person(tx: Tx, connection: str, resource_type: str, record_id: str) -> tuple[Record | None, int | None]:
-    """The same, and the person whom it names: `None` for a Group, and for a seed that was not touched yet."""
     row = _FIND.first(tx, record_id=record_id, connection=connection, resource_type=resource_type)
-    return (None, None) if row is None else (_read(tx, [row])[0], row.person_id)
+    return None if row is None else _read(tx, [row])[0]
+
+
+class Whose(NamedTuple):
+    """The person whom a record names. Without one it is a Group, or a seed that was not touched yet."""
+
+    person: int | None = None
+    label: str = ""
+    """What the person is called; empty where that was not looked at."""
+    has_others: bool = True
+    """Whether the connection may have other living records of the person."""
+
+
+def find_with_person(tx: Tx, connection: str, resource_type: str, record_id: str) -> tuple[Record | None, Whose]:
+    """The living record with that id in that connection, or `None`, and whom it names."""
+    row = _FIND_WITH_PERSON.first(tx, record_id=record_id, connection=connection, resource_type=resource_type)
+    if row is None:
+        return None, Whose()
+    return _read(tx, [row])[0], Whose(row.person_id, row.label or "", row.has_others)
 
 
 def search(

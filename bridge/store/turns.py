@@ -28,6 +28,9 @@ from bridge.store.transaction import Tx, connected
 MOST_TOGETHER = 16
 """Changes in one commit: beyond that the first one waits longer than the disk would take."""
 
+CACHE_KIB = 8_000
+"""Pages of the store that the writer keeps in memory. With SQLite's 2,000 a PATCH in a store of 100,000 users read four anew."""
+
 LONGEST_SECONDS = 0.02
 """How long a transaction is left open for others; after that whoever has it commits."""
 
@@ -173,12 +176,15 @@ class Turns:
 
     def _begin(self) -> Tx:
         self._line.enter()
+        is_new = self._link is None
         if self._link is None:
             self._log.look()
             self._link = connected(self._engine)
+        tx = Tx(self._engine, self._link)
+        if is_new:
+            tx.run(f"PRAGMA cache_size=-{CACHE_KIB}")
         # Before, since SQLite may not even begin on a log that is gone; and after, since from then on nobody resets it.
         self._log.check(self._link)
-        tx = Tx(self._engine, self._link)
         tx.run("BEGIN IMMEDIATE")
         self._log.check(self._link)
         return tx

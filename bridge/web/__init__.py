@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Request, Response, request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter
 
 from bridge.ports import Bridge
 from bridge.web import admin, api, health, scim
@@ -65,14 +67,37 @@ class _NoSessions(SessionInterface):
         return self._none
 
 
+class _Request(Request):
+    @cached_property
+    def blueprints(self) -> list[str]:
+        """Whose views these are: Flask asks three times, and works it out each time."""
+        return super().blueprints
+
+
 class _Application(Flask):
     """Flask without what no view here has, and every request would pay for."""
 
     session_interface = _NoSessions()
+    request_class = _Request
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function itself: none is a coroutine."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The routes, for this request. Flask's way reads the host three times, and no route here asks for it."""
+        if request is None:
+            return None
+        return MapAdapter(
+            self.url_map,
+            server_name=request.host,
+            script_name=request.root_path or "/",
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path,
+            default_method=request.method,
+            query_args=request.query_string.decode("latin1"),
+        )
 
 
 def _plain(error: Exception) -> Response:

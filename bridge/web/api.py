@@ -59,7 +59,7 @@ class Api:
     def authenticate(self) -> None:
         """Lets only a live token of an operator pass."""
         now = self._bridge.clock.now()
-        name, digest = self._door.owner(now)
+        name, digest = self._door.owner(request.environ, now)
         if name is None or not name.startswith(tokens.OPERATOR):
             raise Wrong(
                 "Send a live operator's token as a bearer token: `token create --operator NAME` makes one.", 401

@@ -1,19 +1,21 @@
 """Who knocks: the owner of a bearer token, and when each token was last used.
 
-May import: flask, `store`, `ports`.
+May import: `store`, `ports`.
 """
 
 from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-
-from flask import request
+from typing import TYPE_CHECKING
 
 from bridge.ports import Bridge
 from bridge.store import tokens
 from bridge.store.db import FAILURES
 from bridge.web.scim_answers import log_failure
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 
 class Door:
@@ -23,9 +25,9 @@ class Door:
         self._bridge = bridge
         self._used: dict[str, datetime] = {}
 
-    def owner(self, now: datetime) -> tuple[str | None, str]:
+    def owner(self, environ: WSGIEnvironment, now: datetime) -> tuple[str | None, str]:
         """Whose live token the request shows, and its digest; `None` for everything else. Source: RFC 6750, section 2.1."""
-        scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             return None, ""
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).hexdigest()

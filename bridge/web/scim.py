@@ -6,7 +6,6 @@ Source: RFC 7644, section 3; what the clients require is in `tests/samples/okta`
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +13,13 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 import structlog
-from flask import Blueprint, Response, current_app, g, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Blueprint, Request, Response, g, request
 
 from bridge import intake, ports
 from bridge.core.record import Record
 from bridge.sources.scim import discovery, patch, resources
 from bridge.sources.scim.errors import (
     Forbidden,
-    InvalidSyntax,
     NotOffered,
     PreconditionFailed,
     ScimError,
@@ -35,6 +32,7 @@ from bridge.web import scim_bulk, scim_search
 from bridge.web.knocking import Door
 from bridge.web.limits import Bucket
 from bridge.web.scim_answers import answer, answer_to, taken
+from bridge.web.scim_asked import Asked, selection_of
 
 MOST_OWN_URLS = 100
 _NAMES_US = ("wsgi.url_scheme", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME")
@@ -95,12 +93,12 @@ class Scim:
 
         Raises: `Unauthorized`; `TooFast` before anything else is read. Source: RFC 6750, section 2.1.
         """
-        g.now = now = self._bridge.clock.now()
-        name, digest = self._door.owner(now)
+        now, sent = self._bridge.clock.now(), request._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001
+        name, digest = self._door.owner(sent.environ, now)
         connection = self._bridge.connections.get(g.connection_name)
         if connection is None or name != connection.name or connection.kind not in ports.SCIM_KINDS:
             raise Unauthorized
-        g.connection = connection
+        g.asked = Asked(connection, now, sent, self._bridge.max_body_bytes)
         self._door.note(digest, now)
         if limit := self._limits.get(connection.name):
             limit.take()
@@ -112,67 +110,72 @@ class Scim:
 
     def search(self, collection: str) -> Response:
         """A page of resources, or those that the filter chooses."""
-        asked = {name: value for name, value in request.args.items() if name in PARAMETERS}
-        return self._search([resources.COLLECTIONS[collection]], asked)
+        wanted = {name: value for name, value in request.args.items() if name in PARAMETERS}
+        return self._search(g.asked, [resources.COLLECTIONS[collection]], wanted)
 
     def search_by_post(self, collection: str | None = None) -> Response:
         """The same, asked for in a body; without a collection over all of them. Source: RFC 7644, section 3.4.3."""
         types = list(resources.COLLECTIONS.values()) if collection is None else [resources.COLLECTIONS[collection]]
-        return self._search(types, scim_search.asked_in_body(_body()))
+        return self._search(g.asked, types, scim_search.asked_in_body(g.asked.body()))
 
-    def _search(self, types: Sequence[str], asked: Mapping[str, Any]) -> Response:
+    def _search(self, asked: Asked, types: Sequence[str], wanted: Mapping[str, Any]) -> Response:
         with self._bridge.db.read() as tx:
-            selection = _selection(asked)
+            selection = selection_of(wanted)
             found = scim_search.answered(
-                tx, g.connection.name, asked, types, lambda records: self._wires(tx, records, selection)
+                tx, asked.connection.name, wanted, types, lambda records: self._wires(tx, asked, records, selection)
             )
         return answer(found)
 
     def bulk(self) -> Response:
         """Many operations in one request, each in a transaction of its own."""
-        return answer(scim_bulk.bulk(_body(), scim_bulk.send_here))
+        return answer(scim_bulk.bulk(g.asked.body(), scim_bulk.send_here))
 
     def create(self, collection: str) -> Response:
         """Keeps a new record. It grants nothing anywhere."""
+        asked: Asked = g.asked
         record = resources.created(
-            _body(),
+            asked.body(),
             resource_type=resources.COLLECTIONS[collection],
             record_id=str(uuid.uuid4()),
-            connection=g.connection.name,
-            now=g.now,
+            connection=asked.connection.name,
+            now=asked.now,
         )
-        stored = intake.change(
-            self._bridge, g.connection, record.resource_type, None, lambda _: record, _telling("create"), now=g.now
-        )
+        kind, tell = record.resource_type, _telling("create")
+        stored = intake.change(self._bridge, asked.connection, kind, None, lambda _: record, tell, now=asked.now)
         assert stored is not None
-        wire = _selection_in_url().of(resources.rendered(stored, self._base_url()))  # a new person is in no group
-        headers = {"Location": resources.location_of(stored, self._base_url()), "ETag": resources.version_of(stored)}
+        base_url = self._base_url(asked)
+        wire = asked.selection().of(resources.rendered(stored, base_url))  # a new person is in no group
+        headers = {"Location": resources.location_of(stored, base_url), "ETag": resources.version_of(stored)}
         return answer(wire, 201, headers)
 
     def read(self, collection: str, record_id: str) -> Response:
         """One resource, active or not."""
+        asked: Asked = g.asked
         resource_type = resources.COLLECTIONS[collection]
         with self._bridge.db.read() as tx:
-            record = records.find(tx, g.connection.name, resource_type, _known_form(record_id))
+            record = records.find(tx, asked.connection.name, resource_type, _known_form(record_id))
             if record is None:
                 raise ports.NotThere
-            if resources.version_of(record) in _versions("HTTP_IF_NONE_MATCH"):
+            if resources.version_of(record) in asked.versions("HTTP_IF_NONE_MATCH"):
                 return answer(None, 304, {"ETag": resources.version_of(record)})
-            selection = _selection_in_url()
-            return self._one(record, selection, _groups_of(tx, [record], selection).get(record.id, ()))
+            selection = asked.selection()
+            groups = _groups_of(tx, asked, [record], selection)
+            return self._one(asked, record, selection, groups.get(record.id, ()))
 
     def replace(self, collection: str, record_id: str) -> Response:
         """PUT: the record as the client says it is."""
-        body = _body()
+        asked: Asked = g.asked
+        body = asked.body()
 
         def changed(stored: Record) -> Record:
             return resources.replaced(body, stored)
 
-        return self._change(collection, record_id, changed, says_out=lambda: resources.says_out(body))
+        return self._change(asked, collection, record_id, changed, says_out=lambda: resources.says_out(body))
 
     def patch(self, collection: str, record_id: str) -> Response:
         """PATCH: the record with the operations applied."""
-        body = _body()
+        asked: Asked = g.asked
+        body = asked.body()
 
         refusal: ScimError | None = None
         operations: tuple[patch.Operation, ...] = ()
@@ -189,29 +192,36 @@ class Scim:
                 _log.info("scim.ignored", record_id=stored.id, attributes=sorted(set(patched.ignored)))
             return resources.record_of(patched.resource, stored)
 
-        return self._change(collection, record_id, changed, says_out=lambda: patch.says_out(body))
+        return self._change(asked, collection, record_id, changed, says_out=lambda: patch.says_out(body))
 
     def delete(self, collection: str, record_id: str) -> Response:
         """DELETE: the record is gone for every later request."""
+        asked: Asked = g.asked
 
         def gone(stored: Record | None) -> None:
             assert stored is not None
-            _check_version(stored)
+            asked.check_version(stored)
 
         resource_type = resources.COLLECTIONS[collection]
-        intake.change(self._bridge, g.connection, resource_type, _known_form(record_id), gone, now=g.now)
-        _log.info("scim.delete", connection=g.connection.name, record_id=record_id)
+        intake.change(self._bridge, asked.connection, resource_type, _known_form(record_id), gone, now=asked.now)
+        _log.info("scim.delete", connection=asked.connection.name, record_id=record_id)
         return answer(None, 204)
 
     def _change(
-        self, collection: str, record_id: str, changed: Callable[[Record], Record], *, says_out: Callable[[], bool]
+        self,
+        asked: Asked,
+        collection: str,
+        record_id: str,
+        changed: Callable[[Record], Record],
+        *,
+        says_out: Callable[[], bool],
     ) -> Response:
         """One write, and the resource as it is then. A disable is never lost to what stands beside it."""
         resource_type, record_id = resources.COLLECTIONS[collection], _known_form(record_id)
 
         def checked(stored: Record | None) -> Record:
             assert stored is not None
-            _check_version(stored)
+            asked.check_version(stored)
             return changed(stored)
 
         groups: list[tuple[str, str]] = []
@@ -219,128 +229,94 @@ class Scim:
 
         def see(tx: Tx, stored: Record) -> None:
             tell(tx, stored)
-            groups.extend(_groups_of(tx, [stored], selection).get(stored.id, ()))
+            groups.extend(_groups_of(tx, asked, [stored], selection).get(stored.id, ()))
 
         try:
-            selection = _selection_in_url()
-            stored = intake.change(self._bridge, g.connection, resource_type, record_id, checked, see, now=g.now)
+            selection = asked.selection()
+            stored = intake.change(
+                self._bridge, asked.connection, resource_type, record_id, checked, see, now=asked.now
+            )
         except PreconditionFailed:
             raise
         except (ScimError, ports.Conflict) as error:
             refusal = error if isinstance(error, ScimError) else taken()
             if resource_type == "User" and says_out():
-                self._disable(record_id)
+                self._disable(asked, record_id)
                 refusal.detail += " The deactivation in the same request was applied."
             raise refusal from None
         except (*FAILURES, ports.NotThere):
             raise
         except Exception:  # a mistake of ours: even then nobody stays in for it
             if resource_type == "User" and says_out():
-                self._disable(record_id)
+                self._disable(asked, record_id)
             raise
         assert stored is not None
-        return self._one(stored, selection, groups)
+        return self._one(asked, stored, selection, groups)
 
-    def _disable(self, record_id: str) -> None:
+    def _disable(self, asked: Asked, record_id: str) -> None:
         """Applies the disable of a request that is otherwise refused: Okta does not send it again."""
 
         def out(stored: Record | None) -> Record:
             assert stored is not None
             return replace(stored, is_active=False)
 
-        intake.change(self._bridge, g.connection, "User", record_id, out, _telling("disable"), now=g.now)
+        intake.change(self._bridge, asked.connection, "User", record_id, out, _telling("disable"), now=asked.now)
 
     def service_provider_config(self) -> Response:
         """What is supported."""
-        return answer(discovery.service_provider_config(self._base_url(), max_body_bytes=self._bridge.max_body_bytes))
+        base_url = self._base_url(g.asked)
+        return answer(discovery.service_provider_config(base_url, max_body_bytes=self._bridge.max_body_bytes))
 
     def resource_types(self, wanted: str | None = None) -> Response:
         """All resource types, or one."""
-        return _listed(discovery.resource_types(self._base_url()), wanted)
+        return _listed(discovery.resource_types(self._base_url(g.asked)), wanted)
 
     def schemas(self, wanted: str | None = None) -> Response:
         """All schemas, or one."""
-        return _listed(discovery.schemas(self._base_url()), wanted)
+        return _listed(discovery.schemas(self._base_url(g.asked)), wanted)
 
     def not_offered(self) -> NoReturn:
         """`/Me`: a token belongs to a connection, and a connection is no person. Source: RFC 7644, section 3.11."""
         raise NotOffered("There is no /Me here: the token is a connection's, and a connection is no User.")
 
-    def _base_url(self) -> str:
-        return f"{self._public_url or self._own_url()}/scim/v2/{g.connection.name}"
+    def _base_url(self, asked: Asked) -> str:
+        return f"{self._public_url or self._own_url(asked.request)}/scim/v2/{asked.connection.name}"
 
-    def _own_url(self) -> str:
+    def _own_url(self, sent: Request) -> str:
         """The address under which the client reached us: the same few for all requests, and each dear to make."""
-        said = tuple(map(request.environ.get, _NAMES_US))
+        said = tuple(map(sent.environ.get, _NAMES_US))
         known = self._own_urls.get(said)
         if known is None:
             if len(self._own_urls) >= MOST_OWN_URLS:  # whoever sends made-up Host headers shall not fill the memory
                 self._own_urls.clear()
-            known = self._own_urls[said] = request.url_root.rstrip("/")
+            known = self._own_urls[said] = sent.url_root.rstrip("/")
         return known
 
-    def _one(self, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]) -> Response:
-        return answer(self._wire(record, selection, groups), 200, {"ETag": resources.version_of(record)})
+    def _one(
+        self, asked: Asked, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]
+    ) -> Response:
+        return answer(self._wire(asked, record, selection, groups), 200, {"ETag": resources.version_of(record)})
 
-    def _wires(self, tx: Tx, found: Sequence[Record], selection: resources.Selection) -> list[dict[str, Any]]:
+    def _wires(
+        self, tx: Tx, asked: Asked, found: Sequence[Record], selection: resources.Selection
+    ) -> list[dict[str, Any]]:
         """The records as they go out."""
-        groups = _groups_of(tx, found, selection)
-        return [self._wire(r, selection, groups.get(r.id, ())) for r in found]
+        groups = _groups_of(tx, asked, found, selection)
+        return [self._wire(asked, r, selection, groups.get(r.id, ())) for r in found]
 
     def _wire(
-        self, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]
+        self, asked: Asked, record: Record, selection: resources.Selection, groups: Sequence[tuple[str, str]]
     ) -> dict[str, Any]:
-        wire = resources.rendered(record, self._base_url(), groups=groups, with_members=selection.wants_members)
+        wire = resources.rendered(record, self._base_url(asked), groups=groups, with_members=selection.wants_members)
         return selection.of(wire)
 
 
 def _groups_of(
-    tx: Tx, found: Sequence[Record], selection: resources.Selection
+    tx: Tx, asked: Asked, found: Sequence[Record], selection: resources.Selection
 ) -> Mapping[str, Sequence[tuple[str, str]]]:
     """The groups of the users among the records, by id; read only when they are wanted."""
     users = [r.id for r in found if r.resource_type == "User"] if selection.wants_groups else []
-    return records.groups_of(tx, g.connection.name, users) if users else {}
-
-
-def _body() -> dict[str, Any]:
-    """The request's body, whatever its content type says. Raises: `InvalidSyntax`; 413 from the framework."""
-    data = _sent()
-    try:
-        body = _JSON.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
-    except (ValueError, RecursionError):
-        raise InvalidSyntax("The body is not valid JSON.") from None
-    if not isinstance(body, dict):
-        raise InvalidSyntax("The body must be a JSON object.")
-    return body
-
-
-def _sent() -> bytes:
-    """The body's bytes. Our server has them all and says so; elsewhere werkzeug has to find where they end."""
-    environ = request.environ
-    if not environ.get("wsgi.input_terminated"):
-        return request.get_data(cache=False)
-    most: int = current_app.config["MAX_CONTENT_LENGTH"]
-    data: bytes = environ["wsgi.input"].read(most + 1)
-    if len(data) > most:
-        raise RequestEntityTooLarge
-    return data
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(word)
-
-
-_JSON = json.JSONDecoder(parse_constant=_refuse_constant)
-"""As `json.loads` would make it anew for each body."""
-
-
-def _selection(asked: Mapping[str, Any]) -> resources.Selection:
-    return resources.selection(asked.get("attributes"), asked.get("excludedAttributes"))
-
-
-def _selection_in_url() -> resources.Selection:
-    """What the URL selects: nearly always it says nothing, and is not taken apart."""
-    return _selection(request.args) if request.query_string else resources.EVERYTHING
+    return records.groups_of(tx, asked.connection.name, users) if users else {}
 
 
 def _known_form(record_id: str) -> str:
@@ -348,18 +324,6 @@ def _known_form(record_id: str) -> str:
     if not _ID.fullmatch(record_id):
         raise ports.NotThere
     return record_id
-
-
-def _versions(header: str) -> set[str]:
-    """The entity tags that the request names there; `header` as WSGI calls it."""
-    return {each.strip() for each in request.environ.get(header, "").split(",") if each.strip()}
-
-
-def _check_version(stored: Record) -> None:
-    """Source: RFC 7644, section 3.14. Neither Okta nor Entra sends `If-Match`."""
-    wanted = _versions("HTTP_IF_MATCH")
-    if wanted and not wanted & {"*", resources.version_of(stored), resources.version_of(stored)[2:]}:
-        raise PreconditionFailed("The resource has changed since the version in If-Match.")
 
 
 def _listed(found: list[dict[str, Any]], wanted: str | None) -> Response:

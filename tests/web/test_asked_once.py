@@ -28,7 +28,7 @@ def asked(monkeypatch) -> list[tuple[str, tuple[object, ...]]]:
 
 def tables(asked) -> list[str]:
     """Which table each question went to."""
-    return [sql.split("FROM ")[1].split()[0] for sql, _ in asked]
+    return [sql.rsplit("FROM ", 1)[1].split()[0] for sql, _ in asked]
 
 
 @pytest.mark.parametrize("change", [DISABLE, ENABLE, RENAME], ids=["disable", "enable", "rename"])

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bridge.core.copying import changed
 from bridge.core.record import Record
 from bridge.sources.scim.dialects import (
     GROUP,
@@ -104,7 +105,7 @@ def record_of(attributes: Mapping[str, Any], base: Record) -> Record:
     is_group = base.resource_type == "Group"
     if not is_group:
         _check_emails(rest.get("emails", ()))
-    return replace(
+    return changed(
         base,
         user_name=user_name,
         external_id=external_id,

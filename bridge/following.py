@@ -19,6 +19,7 @@ from bridge.ports import Bridge, Connection
 from bridge.store import cases, groups, inbox, members, people, records, returns, scopes, standings, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
+from bridge.store.records import Whose
 from bridge.store.standings import Standing
 
 
@@ -30,9 +31,13 @@ class Known:
     standings: tuple[Standing, ...] = ()
 
 
-def known_of(tx: Tx, person: int) -> Known:
-    """What the store holds about the person now."""
-    return Known(open_cases=tuple(cases.open_of_person(tx, person)), standings=standings.of_person(tx, person))
+def known_of(tx: Tx, person: int, whose: Whose | None = None) -> Known:
+    """What the store holds about the person now. `whose` comes from who has read a record of theirs."""
+    whose = whose or Whose(person)
+    return Known(
+        open_cases=tuple(cases.open_of_person(tx, person)) if whose.has_open_cases else (),
+        standings=standings.of_person(tx, person) if whose.standings is None else whose.standings,
+    )
 
 
 def follow(

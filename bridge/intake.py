@@ -29,7 +29,7 @@ def change(
     resource_type: str,
     record_id: str | None,
     fn: Callable[[Record | None], Record | None],
-    see: Callable[[Tx, Record], None] = lambda _tx, _record: None,
+    see: Callable[[Tx, Record, bool], None] = lambda _tx, _record, _may_be_in_groups: None,
     *,
     now: datetime | None = None,
 ) -> Record | None:
@@ -37,11 +37,12 @@ def change(
 
     `fn` gets the stored record (`None` to create one) and returns the wanted one (`None` to delete it), with its id,
     version and times as they were. It may raise: then nothing was changed. `see` reads what else the answer shows of the
-    record, at the end of the same transaction. `now`: when it was said, if the caller has looked at the clock.
+    record, at the end of the same transaction; it is told whether groups need to be looked for. `now`: when it was said,
+    if the caller has looked at the clock.
     Raises `NotThere` for an unknown id, `Conflict` for a name that is taken.
     """
     now = now or bridge.clock.now()
-    before, whose = None, Whose()
+    before, whose = None, None
     with bridge.db.write() as tx:
         if record_id is not None:
             before, whose = records.find_with_person(tx, connection.name, resource_type, record_id)
@@ -54,7 +55,7 @@ def change(
         else:
             after, woken = _change_group(bridge, tx, connection, before, wanted, now)
         if after is not None:
-            see(tx, after)
+            see(tx, after, whose is None or whose.is_in_groups)
     _ring(bridge, woken)
     return after
 
@@ -83,23 +84,20 @@ def _change_user(
     bridge: Bridge,
     tx: Tx,
     connection: Connection,
-    whose: Whose,
+    whose: Whose | None,
     before: Record | None,
     wanted: Record | None,
     now: datetime,
 ) -> tuple[Record | None, set[str]]:
-    is_new = False
+    whose = whose or _meet(tx, connection, before, wanted or before, now)
     person = whose.person
-    if person is None:
-        person, is_new = _meet(tx, connection, before, wanted or before, now)
-        whose = Whose(person, has_others=not is_new)
-    known = following.Known() if is_new else following.known_of(tx, person)
+    known = following.known_of(tx, person, whose)
     seeing_to_it = {c.target for c in known.open_cases if following.sees_to_it(c, bridge, now)}
     has_open_case = seeing_to_it >= set(connection.targets)
     was_out = next((s.is_out for s in known.standings if s.connection == connection.name), None)
     says_out_anew = wanted is not None and not wanted.is_active and not has_open_case
     after = _write(tx, before, wanted, person, now, even_if_same=says_out_anew)
-    is_active = _know(bridge, tx, connection, person, whose, before, after, now, is_new=is_new)
+    is_active = _know(bridge, tx, connection, whose, before, after, now)
     event = event_of(before, after, is_active=is_active, was_out=was_out, has_open_case=has_open_case, now=now)
     is_back = event is not None and event.kind is EventKind.ACTIVATE
     said = standings.stand(
@@ -116,10 +114,8 @@ def _change_user(
     return after, set()
 
 
-def _meet(
-    tx: Tx, connection: Connection, before: Record | None, named: Record | None, now: datetime
-) -> tuple[int, bool]:
-    """The person of a record that has none yet, of whom a seed may be the first record, and whether they are new here."""
+def _meet(tx: Tx, connection: Connection, before: Record | None, named: Record | None, now: datetime) -> Whose:
+    """The person of a record that has none yet, of whom a seed may be the first record."""
     assert named is not None
     recognised = people.recognise(tx, connection.name, named.subject)
     person = people.create(tx, named.subject.label, now) if recognised is None else recognised
@@ -128,7 +124,7 @@ def _meet(
         facts = {"id": before.id, "person": person}
         personal = {"name": before.user_name}
         tx.audit(Entry(at=now, kind="record.adopted", actor=connection.name, facts=facts, personal=personal))
-    return person, recognised is None
+    return Whose.new(person) if recognised is None else Whose(person)
 
 
 def _change_group(
@@ -139,11 +135,10 @@ def _change_group(
     if after is not None:
         new = set(after.member_ids) - (set(before.member_ids) if before else set())
         for seed in records.seeds_among(tx, connection.name, new):  # to name somebody is to know them
-            person, is_new = _meet(tx, connection, seed, seed, now)
-            known = following.Known() if is_new else following.known_of(tx, person)
-            whose = Whose(person, has_others=not is_new)
-            is_active = _know(bridge, tx, connection, person, whose, seed, seed, now, is_new=is_new)
-            standings.stand(tx, person, connection.name, known.standings, is_out=not is_active, at=now)
+            whose = _meet(tx, connection, seed, seed, now)
+            known = following.known_of(tx, whose.person, whose)
+            is_active = _know(bridge, tx, connection, whose, seed, seed, now)
+            standings.stand(tx, whose.person, connection.name, known.standings, is_out=not is_active, at=now)
     woken: set[str] = set()
     for said in groups.follow_write(tx, bridge.connections.values(), connection, before, after, now):
         woken |= following.follow(bridge, tx, said.event, said.person, [said.target], now) or set()
@@ -191,26 +186,23 @@ def _know(
     bridge: Bridge,
     tx: Tx,
     connection: Connection,
-    person: int,
     whose: Whose,
     before: Record | None,
     after: Record | None,
     now: datetime,
-    *,
-    is_new: bool,
 ) -> bool:
-    """Keep every name of the person, and have new names linked soon. `is_new`: made in this transaction.
+    """Keep every name of the person, and have new names linked soon.
 
     Returns whether the connection has an active record of the person.
     """
     record = after or before
     assert record is not None
-    others = records.living_of_person(tx, person, connection.name, but=record.id) if whose.has_others else []
+    others = records.living_of_person(tx, whose.person, connection.name, but=record.id) if whose.has_others else []
     living = others if after is None else [after, *others]
-    has_new_names = people.note_record(tx, person, record, living, now, is_new=is_new)
+    has_new_names = people.note_record(tx, whose.person, record, living, now, is_new=whose.is_new)
     is_active = any(r.is_active for r in living)
-    if is_active and not is_new and whose.label != record.user_name:
-        people.relabel(tx, person, record.user_name)
+    if is_active and not whose.is_new and whose.label != record.user_name:
+        people.relabel(tx, whose.person, record.user_name)
     if is_active and has_new_names:
         for target in connection.targets:
             targets.want_look(tx, target, now + bridge.policies[target].settle)

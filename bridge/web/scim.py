@@ -227,9 +227,10 @@ class Scim:
         groups: list[tuple[str, str]] = []
         tell = _telling("change")
 
-        def see(tx: Tx, stored: Record) -> None:
-            tell(tx, stored)
-            groups.extend(_groups_of(tx, asked, [stored], selection).get(stored.id, ()))
+        def see(tx: Tx, stored: Record, may_be_in_groups: bool) -> None:  # noqa: FBT001 - `intake.change` says it
+            tell(tx, stored, may_be_in_groups)
+            if may_be_in_groups:
+                groups.extend(_groups_of(tx, asked, [stored], selection).get(stored.id, ()))
 
         try:
             selection = asked.selection()
@@ -335,10 +336,10 @@ def _listed(found: list[dict[str, Any]], wanted: str | None) -> Response:
     return answer(resources.list_response(found, total=len(found), start=1))
 
 
-def _telling(what: str) -> Callable[[Tx, Record], None]:
+def _telling(what: str) -> Callable[[Tx, Record, bool], None]:
     """Tells of a write in the log. Of a User's that opens or ends a case its line tells: the event's id is record and version."""
 
-    def tell(tx: Tx, record: Record) -> None:
+    def tell(tx: Tx, record: Record, _: bool) -> None:  # noqa: FBT001 - see `intake.change`
         if not tx.told or record.resource_type != "User":
             tx.tell(f"scim.{what}", connection=record.connection, record_id=record.id, version=record.version)
 

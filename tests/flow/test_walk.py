@@ -422,6 +422,27 @@ def test_once_the_other_connection_says_gone_too_the_held_case_goes_on(bridge, w
     assert the_case(bridge).state is CaseState.WATCHING
 
 
+def test_who_was_called_otherwise_elsewhere_loses_that_account_only_when_somebody_was_shown_it(
+    bridge, world, okta, entra, settle
+):
+    ben = entra.create(BEN)
+    entra.change(ben, user_name=MAYA, body=work(MAYA))  # a marriage, or an address given to somebody else: nobody knows
+    maya = okta.create(MAYA)
+    okta.deactivate(maya)
+    settle(minutes=5)
+
+    held = the_case(bridge)
+    assert is_member(world, MAYA)
+    assert is_member(world, BEN)
+    assert codes(held) == [HoldCode.ACTIVE_ELSEWHERE]
+    assert {step.email.lower() for step in held.plan.steps} == {MAYA, BEN}
+
+    decisions.release(bridge, held.id, held.plan.digest, by="ada", reason="one human with two accounts")
+    settle(minutes=2)
+    assert not is_member(world, MAYA)
+    assert not is_member(world, BEN)
+
+
 def test_an_operators_removal_outranks_an_active_record_and_survives_it(bridge, world, okta, settle):
     maya = okta.create(MAYA)
     decisions.remove(bridge, Subject(user_name=MAYA), "main", by="ada", reason=Reason.TERMINATED)

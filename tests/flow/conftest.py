@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import select
 
-from bridge.store import departures, facts
+from bridge import intake
+from bridge.store import cases, departures, facts, records, standings
+from bridge.store import tables as t
 from tests.cli.conftest import ran, settings
 from tests.flow.tale import Tale
 
@@ -23,6 +27,29 @@ def _whoever_is_kept_as_absent_is_absent():
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(facts, "departures", checked)
+        yield
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _what_is_not_asked_for_is_not_there():
+    """Each write is told with the record what there is of the person beside it: it is what asking for it would find."""
+
+    def checked(tx, connection, resource_type, record_id):
+        record, whose = records.find_with_person(tx, connection, resource_type, record_id)
+        if whose is not None:
+            person = tx.execute(select(t.people).where(t.people.c.id == whose.person)).one()
+            assert whose == records.Whose(
+                person.id,
+                label=person.label,
+                has_others=bool(records.living_of_person(tx, person.id, connection, but=record_id)),
+                is_in_groups=bool(records.groups_of(tx, connection, [record_id])),
+                has_open_cases=bool(cases.open_of_person(tx, person.id)),
+                standings=standings.of_person(tx, person.id),
+            )
+        return record, whose
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(intake, "records", SimpleNamespace(**vars(records) | {"find_with_person": checked}))
         yield
 
 

@@ -35,6 +35,18 @@ def stranger(file):
     connection.close()
 
 
+def test_the_writer_keeps_more_pages_in_memory_than_each_reader(file):
+    ours = opened(file, 1.0)
+    for _ in range(2):
+        with ours.write() as tx:
+            assert tx.rows("PRAGMA cache_size") == [(-turns.CACHE_KIB,)]
+        with ours.read() as tx:
+            assert tx.rows("PRAGMA cache_size") == [(-2_000,)]
+        with pytest.raises(ValueError, match="a mistake"), ours.write():  # its connection is given back
+            raise ValueError("a mistake")
+    ours.close()
+
+
 def test_a_writer_waits_for_a_strangers_lock_and_then_writes(file, stranger):
     ours = opened(file, 20.0)
     threading.Timer(0.7, stranger.rollback).start()

@@ -105,9 +105,9 @@ def _plain(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         if error.code is not None and error.code < 400:
             return Response(error.get_response().get_data(), error.code, error.get_headers())
-        status, detail = of_http(error)
+        status, detail, headers = of_http(error)
     else:
         log_failure(error)
-        status, detail = 500, "Something went wrong here. The log says where."
+        status, detail, headers = 500, "Something went wrong here. The log says where.", {}
     body = {"status": status, "detail": detail, "remedy": ""}
-    return Response(json.dumps(body), status, content_type="application/json")
+    return Response(json.dumps(body), status, headers, content_type="application/json")

@@ -152,7 +152,7 @@ def _refusal(error: Exception) -> Response:
     elif isinstance(error, Declined):
         status, detail, remedy = 409, error.detail, error.remedy
     elif isinstance(error, HTTPException):
-        (status, detail), remedy = asking.of_http(error), ""
+        (status, detail, headers), remedy = asking.of_http(error), ""
     elif isinstance(error, FAILURES):
         log_failure(error)
         status, detail, remedy = 503, "The store takes no writes now.", "Ask again: nothing was done."

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from bridge.core.events import Reason, address_key
 from bridge.ports import Bridge
@@ -43,10 +43,16 @@ class Wrong(Exception):
         self.status = status
 
 
-def of_http(error: HTTPException) -> tuple[int, str]:
-    """The status and the sentence for an error of HTTP itself."""
+def of_http(error: HTTPException) -> tuple[int, str, dict[str, str]]:
+    """The status, the sentence and the headers for an error of HTTP itself."""
     status = error.code or 500
-    return status, PLAINLY.get(status) or error.description or error.name
+    return status, PLAINLY.get(status) or error.description or error.name, allowed(error)
+
+
+def allowed(error: HTTPException) -> dict[str, str]:
+    """Which methods the address takes, as a 405 has to say. Source: RFC 9110, section 15.5.6."""
+    methods = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from flask import Response
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 
 from bridge import ports
 from bridge.packing import packed
 from bridge.sources.scim.errors import NotFound, ScimError, TooLarge, TryAgain, Uniqueness, error_body
 from bridge.store.db import FAILURES
+from bridge.web.asking import allowed
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -97,7 +98,4 @@ def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status == 413:
         return answer_to(TooLarge("The body is larger than this server reads."), kind="")
-    headers = {}
-    if isinstance(error, MethodNotAllowed) and error.valid_methods:
-        headers["Allow"] = ", ".join(sorted(error.valid_methods))
-    return answer(error_body(status, _DETAILS.get(status, error.name)), status, headers)
+    return answer(error_body(status, _DETAILS.get(status, error.name)), status, allowed(error))

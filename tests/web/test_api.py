@@ -160,7 +160,9 @@ def test_what_is_not_there_is_said_in_json(ask):
     assert ask("GET", "/cases?state=gone").status_code == 400
     assert ask("GET", "/cases?limit=0").status_code == 400
     assert ask("GET", "/cases?limit=\u0661").status_code == 400
-    assert ask("GET", "/removals").json["detail"] == "This address does not take that method."
+    wrong = ask("GET", "/removals")
+    assert wrong.json["detail"] == "This address does not take that method."
+    assert wrong.headers["Allow"] == "OPTIONS, POST"
     nothing = {"status": 404, "detail": "There is nothing at this address.", "remedy": ""}
     assert ask("GET", "/nothing").json == nothing
 

@@ -186,6 +186,10 @@ class TestStoreFails:
         assert client.get("/readyz").status_code == 503
         assert client.get("/healthz").status_code == 200
 
+    def test_they_say_how_they_may_be_asked(self, app):
+        wrong = Client(app).post("/readyz")
+        assert (wrong.status_code, wrong.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+
     def test_a_dead_queue_changes_neither_readiness_nor_an_answer(self, bridge):
         class DeadBell:
             def ring(self, target):

@@ -125,6 +125,15 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.params.extend(shared_options())
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """What click does, which proposes also options that only our own processes give each other."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            hidden = {name for each in self.params if getattr(each, "hidden", False) for name in each.opts}
+            likely = [name for name in error.possibilities or () if name not in hidden]
+            raise click.NoSuchOption(error.option_name, possibilities=likely, ctx=error.ctx) from None
+
 
 class Group(click.Group):
     """Commands that belong together, listed with the whole first sentence of each."""

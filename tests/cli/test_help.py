@@ -51,3 +51,11 @@ def test_in_a_checkout_paths_are_short(monkeypatch, tmp_path):
 def test_what_is_no_number_is_refused_in_words(capsys):
     assert run_command(["undo", "abc"]) == 2
     assert "'abc' is not a valid number." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("wrong", "proposed"), [("--kind", []), ("--prot", ["--port"])])
+def test_only_what_the_help_lists_is_proposed(capsys, wrong, proposed):
+    assert run_command(["web", wrong, "1"]) == 2
+    told = capsys.readouterr().err
+    assert f"No such option '{wrong}'" in told
+    assert [name for name in ("--link", "--listen", "--port") if name in told] == proposed

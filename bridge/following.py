@@ -19,8 +19,8 @@ from bridge.ports import Bridge, Connection
 from bridge.store import cases, groups, inbox, members, people, records, returns, scopes, standings, todos
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
-from bridge.store.records import Whose
 from bridge.store.standings import Standing
+from bridge.store.whose import Whose
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from bridge.ports import Bridge, Connection, NotThere
 from bridge.store import cases, groups, inbox, people, records, standings, targets
 from bridge.store.audit import Entry
 from bridge.store.db import Tx
-from bridge.store.records import Whose
+from bridge.store.whose import Whose, find_with_person
 
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """How old the last look must be before a repeated leaving causes another: profile pushes come by the hundred."""
@@ -45,7 +45,7 @@ def change(
     before, whose = None, None
     with bridge.db.write() as tx:
         if record_id is not None:
-            before, whose = records.find_with_person(tx, connection.name, resource_type, record_id)
+            before, whose = find_with_person(tx, connection.name, resource_type, record_id)
             if before is None:
                 raise NotThere(f"no {resource_type} with id {record_id[:64]}")
         wanted = fn(before)

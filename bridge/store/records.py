@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, update
 
 from bridge.core.events import address_key
 from bridge.core.filter import Condition
@@ -16,16 +16,15 @@ from bridge.store import tables as t
 from bridge.store.db import Tx
 from bridge.store.filter import equality, where
 from bridge.store.hot import Hot, insertion
-from bridge.store.standings import Standing
 
-_READ = tuple(c for c in t.records.columns if c.name not in {"seq", "name_key", "deleted_at", "seeded_at"})
+READ = tuple(c for c in t.records.columns if c.name not in {"seq", "name_key", "deleted_at", "seeded_at"})
 """What a living record is made of, and whom it names."""
 
 
 def _looked_up(column: ColumnElement[str]) -> Hot:
     return Hot(
         lambda connection, resource_type, value, count: (
-            select(*_READ)
+            select(*READ)
             .where(
                 t.records.c.connection == connection,
                 t.records.c.resource_type == resource_type,
@@ -38,50 +37,16 @@ def _looked_up(column: ColumnElement[str]) -> Hot:
     )
 
 
-_OTHER = t.records.alias("other")
 _FIND = Hot(
-    lambda record_id, connection, resource_type: select(*_READ).where(
+    lambda record_id, connection, resource_type: select(*READ).where(
         t.records.c.id == record_id,
         t.records.c.connection == connection,
         t.records.c.resource_type == resource_type,
         t.records.c.deleted_at.is_(None),
     )
 )
-_FIND_WITH_PERSON = Hot(
-    lambda record_id, connection, resource_type: (
-        select(
-            *_READ,
-            t.people.c.label,
-            exists()
-            .where(
-                _OTHER.c.person_id == t.records.c.person_id,
-                _OTHER.c.connection == t.records.c.connection,
-                _OTHER.c.deleted_at.is_(None),
-                _OTHER.c.id != t.records.c.id,
-            )
-            .label("has_others"),
-            exists().where(t.group_members.c.member_id == t.records.c.id).label("is_in_groups"),
-            exists()
-            .where(t.cases.c.person_id == t.records.c.person_id, t.cases.c.closed_at.is_(None))
-            .label("has_open_cases"),
-            t.standings.c.connection.label("speaker"),
-            t.standings.c.is_out,
-            t.standings.c.said_at,
-            t.standings.c.activated_at,
-        )
-        .outerjoin(t.people, t.people.c.id == t.records.c.person_id)
-        .outerjoin(t.standings, t.standings.c.person_id == t.records.c.person_id)
-        .where(
-            t.records.c.id == record_id,
-            t.records.c.connection == connection,
-            t.records.c.resource_type == resource_type,
-            t.records.c.deleted_at.is_(None),
-        )
-        .order_by(t.standings.c.connection)
-    )
-)
 _LIVING = Hot(
-    lambda person_id, connection, but: select(*_READ).where(
+    lambda person_id, connection, but: select(*READ).where(
         t.records.c.person_id == person_id,
         t.records.c.connection == connection,
         t.records.c.deleted_at.is_(None),
@@ -146,52 +111,7 @@ MOST_AT_ONCE = 500
 def find(tx: Tx, connection: str, resource_type: str, record_id: str) -> Record | None:
     """The living record with that id in that connection, or `None`."""
     row = _FIND.first(tx, record_id=record_id, connection=connection, resource_type=resource_type)
-    return None if row is None else _read(tx, [row])[0]
-
-
-class Whose(NamedTuple):
-    """The person whom a record names, with what there is of them beside it: nobody asks for what there is not."""
-
-    person: int
-    is_new: bool = False
-    """Made in this transaction: nothing else is known of them."""
-    label: str = ""
-    """What the person is called; empty where that was not looked at."""
-    has_others: bool = True
-    """Whether the connection may have other living records of the person."""
-    is_in_groups: bool = True
-    has_open_cases: bool = True
-    standings: tuple[Standing, ...] | None = None
-    """What each connection says of the person; `None` where that was not looked at."""
-
-    @classmethod
-    def new(cls, person: int) -> Whose:
-        """Somebody of whom this is the first record."""
-        return cls(person, is_new=True, has_others=False, is_in_groups=False, has_open_cases=False, standings=())
-
-
-def find_with_person(tx: Tx, connection: str, resource_type: str, record_id: str) -> tuple[Record | None, Whose | None]:
-    """The living record with that id in that connection, and whom it names: no person, if a Group or an untouched seed."""
-    rows = _FIND_WITH_PERSON.rows(tx, record_id=record_id, connection=connection, resource_type=resource_type)
-    if not rows:
-        return None, None
-    row = rows[0]
-    (record,) = _read(tx, [row])
-    if row.person_id is None:
-        return record, None
-    said = tuple(
-        Standing(connection=r.speaker, is_out=r.is_out, said_at=r.said_at, activated_at=r.activated_at)
-        for r in rows
-        if r.speaker is not None
-    )
-    return record, Whose(
-        row.person_id,
-        label=row.label,
-        has_others=row.has_others,
-        is_in_groups=row.is_in_groups,
-        has_open_cases=row.has_open_cases,
-        standings=said,
-    )
+    return None if row is None else read(tx, [row])[0]
 
 
 def search(
@@ -203,7 +123,7 @@ def search(
         column, value = asked
         found = _LOOK_UP[column].rows(tx, connection=connection, resource_type=resource_type, value=value, count=count)
         if len(found) < count:
-            return len(found), _read(tx, found)
+            return len(found), read(tx, found)
     wanted: list[ColumnElement[bool]] = [
         t.records.c.connection == connection,
         t.records.c.resource_type == resource_type,
@@ -224,7 +144,7 @@ def search(
         total = (
             len(rows) if whole else tx.execute(select(func.count()).select_from(t.records).where(*wanted)).scalar_one()
         )
-    return total, _read(tx, rows)
+    return total, read(tx, rows)
 
 
 def in_order(tx: Tx, connection: str, record_ids: Sequence[str]) -> list[Record]:
@@ -234,7 +154,7 @@ def in_order(tx: Tx, connection: str, record_ids: Sequence[str]) -> list[Record]
             t.records.c.connection == connection, t.records.c.id.in_(record_ids), t.records.c.deleted_at.is_(None)
         )
     ).all()
-    found = {record.id: record for record in _read(tx, rows)}
+    found = {record.id: record for record in read(tx, rows)}
     return [found[each] for each in record_ids if each in found]
 
 
@@ -288,7 +208,7 @@ def seeds_among(tx: Tx, connection: str, record_ids: Collection[str]) -> list[Re
     return [
         record
         for rows in _living_users(tx, connection, record_ids, t.records.c.seeded_at.is_not(None))
-        for record in _read(tx, rows)
+        for record in read(tx, rows)
     ]
 
 
@@ -315,14 +235,14 @@ def has_address(tx: Tx, connection: str, key: str) -> bool:
 
 def living_of_person(tx: Tx, person_id: int, connection: str, *, but: str = "") -> list[Record]:
     """The person's living records in one connection, nearly always one; without the one that has the id `but`."""
-    return _read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection, but=but))
+    return read(tx, _LIVING.rows(tx, person_id=person_id, connection=connection, but=but))
 
 
 def people_behind(tx: Tx, connection: str, record_ids: Collection[str]) -> dict[int, Record]:
     """The people whom those ids name in that connection, each with a record; ids that name nobody are left out."""
     found: dict[int, Record] = {}
     for rows in _living_users(tx, connection, record_ids, t.records.c.person_id.is_not(None)):
-        for row, record in zip(rows, _read(tx, rows), strict=True):
+        for row, record in zip(rows, read(tx, rows), strict=True):
             found.setdefault(row.person_id, record)
     return found
 
@@ -412,7 +332,8 @@ def _write_members(tx: Tx, record: Record) -> None:
     _INSERT_MEMBER.run_each(tx, rows)
 
 
-def _read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
+def read(tx: Tx, rows: Sequence[Any]) -> list[Record]:
+    """The records of those rows, which have the columns `READ`; a Group's with its members."""
     if not rows:
         return []
     members = _members_of(tx, [row.id for row in rows if row.resource_type == "Group"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from bridge import intake
 from bridge.store import cases, departures, facts, records, standings
 from bridge.store import tables as t
+from bridge.store.whose import Whose, find_with_person
 from tests.cli.conftest import ran, settings
 from tests.flow.tale import Tale
 
@@ -35,10 +35,10 @@ def _what_is_not_asked_for_is_not_there():
     """Each write is told with the record what there is of the person beside it: it is what asking for it would find."""
 
     def checked(tx, connection, resource_type, record_id):
-        record, whose = records.find_with_person(tx, connection, resource_type, record_id)
+        record, whose = find_with_person(tx, connection, resource_type, record_id)
         if whose is not None:
             person = tx.execute(select(t.people).where(t.people.c.id == whose.person)).one()
-            assert whose == records.Whose(
+            assert whose == Whose(
                 person.id,
                 label=person.label,
                 has_others=bool(records.living_of_person(tx, person.id, connection, but=record_id)),
@@ -49,7 +49,7 @@ def _what_is_not_asked_for_is_not_there():
         return record, whose
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(intake, "records", SimpleNamespace(**vars(records) | {"find_with_person": checked}))
+        patched.setattr(intake, "find_with_person", checked)
         yield
 
 

@@ -6,6 +6,7 @@ Source: RFC 7644, sections 3.1, 3.12 and 8.1.
 
 from __future__ import annotations
 
+import json
 import re
 import traceback
 from collections.abc import Mapping
@@ -41,7 +42,16 @@ _DETAILS = {
 
 def answer(body: Mapping[str, Any] | None, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A SCIM answer; `None` means no body."""
-    return _Answer(b"" if body is None else packed(body), status, dict(headers or {}), content_type=CONTENT_TYPE)
+    return _Answer(b"" if body is None else _written(body), status, dict(headers or {}), content_type=CONTENT_TYPE)
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return packed(body)
+    except (
+        UnicodeEncodeError
+    ):  # a Bulk gives back the bulkId that it was sent, and that may be half of a surrogate pair
+        return json.dumps(body).encode()
 
 
 class _Answer(Response):

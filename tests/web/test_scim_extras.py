@@ -308,6 +308,28 @@ class TestBulk:
         assert is_error(bulk(okta, *many), 413)
         assert len(bulk(okta, *many[1:]).json["Operations"]) == MAX_BULK_OPERATIONS
 
+    @pytest.mark.parametrize(
+        ("broken", "status"),
+        [
+            ({"path": "\ud800"}, "400"),
+            ({"method": "\ud800"}, "400"),
+            ({"path": "/Users/\ud800"}, "404"),
+            ({"path": "/Users/bulkId:\ud800"}, "409"),
+            ({"bulkId": "\ud800"}, "404"),
+            ({"version": "\ud800"}, "404"),
+        ],
+    )
+    def test_half_a_character_spoils_its_own_operation_alone(self, okta, broken, status):
+        maya = okta.user("maya@x.com")
+        results = bulk(okta, {"method": "DELETE", "path": "/Users/nobody"} | broken, patch(maya, DISABLE)).json
+
+        assert [each["status"] for each in results["Operations"]] == [status, "200"]
+        assert okta.get(f"/Users/{maya}").json["active"] is False
+
+    def test_half_a_character_comes_back_as_the_name_that_it_was_sent_as(self, okta):
+        made = {"method": "POST", "path": "/Users", "bulkId": "\ud800", "data": {"userName": "new@x.com"}}
+        assert [each["bulkId"] for each in bulk(okta, made).json["Operations"]] == ["\ud800"]
+
     def test_a_version_is_checked_for_its_operation_alone(self, okta):
         maya, ben = okta.user("maya@x.com"), okta.user("ben@x.com")
         results = bulk(okta, {**patch(maya, DISABLE), "version": 'W/"7"'}, patch(ben, DISABLE)).json["Operations"]

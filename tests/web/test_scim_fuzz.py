@@ -5,6 +5,7 @@ BRIDGE_EXAMPLES sets how many requests (5,000 in CI; the longer mode is 50,000).
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -31,6 +32,15 @@ QUIET = settings(
 _numbers = itertools.count()
 pytestmark = pytest.mark.timeout(0 if "BRIDGE_EXAMPLES" in os.environ else 900)
 """Seconds. A failing example is made smaller, which takes its time; the longer mode takes what it takes."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collector():
+    """As where it serves, the collector leaves out what was there before: a walk through all other tests takes it a second."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.mark.parametrize("name", ["okta", "entra"])

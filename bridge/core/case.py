@@ -5,7 +5,7 @@
        ▼  │ release, or the world settles │ came back
       HELD ◀──────────────────────────────┘          an ACTIVATE before removal ──▶ CANCELLED
 
-May import: `plan`, `organization`, `events`, `policy`.
+May import: `plan`, `organization`, `events`, `policy`, `copying`.
 """
 
 from __future__ import annotations

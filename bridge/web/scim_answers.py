@@ -1,6 +1,6 @@
 """Answers under `/scim`: every one is `application/scim+json`, every refusal a SCIM Error.
 
-May import: flask, `ports`, `sources.scim`, and the store's word for its failures.
+May import: flask, `ports`, `sources.scim`, `web.asking`, and the store's word for its failures.
 Source: RFC 7644, sections 3.1, 3.12 and 8.1.
 """
 
